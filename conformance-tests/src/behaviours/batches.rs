@@ -1,0 +1,99 @@
+//! Many at once.
+
+use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced};
+use sync_tracker_core::{Change, Key, Outcome, Refusal};
+
+use crate::ground::{Ground, external_id, product};
+
+async fn outcomes(ground: &Ground, items: &[(Key, Change)]) -> Vec<Outcome> {
+    let outcomes = ground.store.apply_many(items).await;
+    outcomes
+        .into_iter()
+        .map(|outcome| outcome.expect("each item is answered"))
+        .collect()
+}
+
+pub async fn a_batch_answers_in_the_order_of_its_items(ground: Ground) {
+    let bind = Bind {
+        external_id: external_id("x"),
+        mode: BindMode::Add,
+    }
+    .change();
+    ground.applied(&product("d"), &bind).await;
+    let items = [
+        (product("c"), rules::created()),
+        (product("none"), rules::deleted()),
+        (product("a"), MarkSynced::default().change()),
+        (product("d"), rules::created()),
+        (product("e"), bind.clone().with_id(rules::created().id())),
+        (product("b"), rules::updated()),
+    ];
+    let outcomes = outcomes(&ground, &items).await;
+    for ((key, _), outcome) in items.iter().zip(&outcomes) {
+        assert_eq!(outcome.record(), ground.get(key).await.as_ref(), "{key}");
+    }
+    let taken = Refusal::ExternalIdTaken {
+        id: external_id("x"),
+        by: Some(product("d").entity.clone()),
+    };
+    let refusals: Vec<_> = outcomes.iter().map(Outcome::refusal).collect();
+    assert_eq!(
+        refusals,
+        [
+            None,
+            Some(&Refusal::Absent),
+            None,
+            Some(&Refusal::AlreadyExists),
+            Some(&taken),
+            None
+        ]
+    );
+    ground.is_sound().await;
+}
+
+pub async fn a_batch_applies_a_repeated_key_in_order(ground: Ground) {
+    let key = product("1");
+    let twice = rules::updated();
+    let items = [
+        (key.clone(), rules::created()),
+        (product("2"), rules::created()),
+        (key.clone(), twice.clone()),
+        (key.clone(), rules::deleted()),
+        (key.clone(), rules::updated()),
+        (key.clone(), twice),
+    ];
+    let outcomes = outcomes(&ground, &items).await;
+    assert_eq!(outcomes[0].record().unwrap().revision.get(), 1);
+    assert_eq!(outcomes[2].record().unwrap().revision.get(), 2);
+    assert!(outcomes[3].record().unwrap().is_deleted());
+    assert_eq!(outcomes[4].refusal(), Some(&Refusal::Deleted));
+    assert!(matches!(&outcomes[5], Outcome::Applied(applied) if applied.replayed));
+    assert_eq!(ground.record(&key).await.version.get(), 3);
+}
+
+pub async fn an_empty_batch_is_answered(ground: Ground) {
+    assert_eq!(outcomes(&ground, &[]).await, []);
+    assert_eq!(ground.store.get_many(&[]).await.unwrap(), []);
+}
+
+pub async fn many_records_are_read_in_the_order_of_their_keys(ground: Ground) {
+    let elsewhere = Key::new("other", "product", "1").unwrap();
+    for key in [&product("1"), &product("2"), &elsewhere] {
+        ground.applied(key, &rules::created()).await;
+    }
+    let keys = [
+        product("2"),
+        product("none"),
+        elsewhere,
+        product("1"),
+        product("2"),
+    ];
+    let records = ground.store.get_many(&keys).await.unwrap();
+    let found: Vec<_> = records
+        .into_iter()
+        .map(|record| record.map(|found| found.key))
+        .collect();
+    let mut expected = keys.map(Some);
+    expected[1] = None;
+    assert_eq!(found, expected);
+}

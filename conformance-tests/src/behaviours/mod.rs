@@ -1,0 +1,15 @@
+//! What stores do, one function per behaviour. The list of them is in `list.rs`.
+
+#![allow(missing_docs)] // the names are the sentences
+
+pub mod apply;
+pub mod batches;
+pub mod external_ids;
+pub mod failures;
+pub mod fidelity;
+pub mod imports;
+pub mod leases;
+pub mod local;
+pub mod races;
+pub mod success;
+pub mod walking;

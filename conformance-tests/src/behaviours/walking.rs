@@ -1,0 +1,316 @@
+//! Pages, filters, counts, sources.
+
+use std::collections::BTreeSet;
+
+use sync_tracker_core::rules::{self, MarkSynced};
+use sync_tracker_core::{
+    Counts, Cursor, EntityRef, FailureNote, Filter, Guard, Key, PageSize, Source, Status,
+};
+
+use crate::ground::{Ground, entity_type, fail, product, request, shop};
+
+/// Keys whose order by bytes differs from that of any locale.
+fn scattered() -> Vec<Key> {
+    let ids = [
+        "B", "a", "b", "A", "10", "9", "-", "_", "é", "z", "Z", "😀", "\u{ffff}", "a b",
+    ];
+    let mut keys = Vec::new();
+    for source in ["shop", "Shop", "shop-eu"] {
+        for entity_type in ["product", "Product"] {
+            keys.extend(ids.map(|id| Key::new(source, entity_type, id).unwrap()));
+        }
+    }
+    keys
+}
+
+async fn create_all(ground: &Ground, keys: &[Key]) {
+    for key in keys {
+        ground.applied(key, &rules::created()).await;
+    }
+}
+
+pub async fn a_walk_is_in_the_order_of_bytes(ground: Ground) {
+    let keys = scattered();
+    create_all(&ground, &keys).await;
+    let sorted: Vec<_> = BTreeSet::from_iter(keys).into_iter().collect();
+    assert_eq!(ground.walk(&Filter::default(), 1_000).await, sorted);
+    let parts = |key: &Key| {
+        let EntityRef {
+            entity_type,
+            entity_id,
+        } = &key.entity;
+        [
+            key.source.as_str(),
+            entity_type.as_str(),
+            entity_id.as_str(),
+        ]
+        .map(str::to_owned)
+    };
+    assert!(
+        sorted
+            .windows(2)
+            .all(|pair| parts(&pair[0]) < parts(&pair[1]))
+    );
+}
+
+pub async fn a_walk_sees_each_record_once_whatever_the_page_size(ground: Ground) {
+    let keys = scattered();
+    create_all(&ground, &keys).await;
+    let sorted: Vec<_> = BTreeSet::from_iter(keys).into_iter().collect();
+    for size in [1, 2, 7, sorted.len() - 1, sorted.len(), sorted.len() + 1] {
+        assert_eq!(
+            ground.walk(&Filter::default(), size).await,
+            sorted,
+            "pages of {size}"
+        );
+        let page = ground
+            .store
+            .list(&Filter::default(), None, PageSize::new(size).unwrap())
+            .await;
+        let more = size < sorted.len();
+        assert_eq!(
+            page.unwrap().next.is_some(),
+            more,
+            "a cursor only if there is more"
+        );
+    }
+    let nobody = Filter {
+        entity_type: Some(entity_type("none")),
+        ..Filter::default()
+    };
+    assert_eq!(ground.walk(&nobody, 1).await, []);
+}
+
+pub async fn a_cursor_outlives_the_record_it_stands_on(ground: Ground) {
+    let keys = ["a", "b", "c"].map(product);
+    create_all(&ground, &keys).await;
+    let first = ground
+        .store
+        .list(&Filter::default(), None, PageSize::ONE)
+        .await
+        .unwrap();
+    let _ = ground
+        .store
+        .remove(&keys[0], &Guard::default())
+        .await
+        .unwrap();
+    let second = ground
+        .store
+        .list(&Filter::default(), first.next.as_ref(), PageSize::MAX)
+        .await
+        .unwrap();
+    let rest: Vec<_> = second
+        .records
+        .into_iter()
+        .map(|record| record.key)
+        .collect();
+    assert_eq!(rest, keys[1..]);
+}
+
+pub async fn a_walk_is_stable_under_writes(ground: Ground) {
+    let stable: Vec<_> = (0..40).map(|id| product(&format!("{id:03}"))).collect();
+    create_all(&ground, &stable).await;
+    for size in [1, 3, 10] {
+        let (mut seen, mut after, mut round) = (Vec::new(), None, 0);
+        loop {
+            let page = ground
+                .store
+                .list(
+                    &Filter::default(),
+                    after.as_ref(),
+                    PageSize::new(size).unwrap(),
+                )
+                .await
+                .unwrap();
+            seen.extend(page.records.into_iter().map(|record| record.key));
+            after = page.next;
+            // Others come and go, and the records themselves are written.
+            round += 1;
+            let guest = product(&format!("{:03}x{size}", (round * 7) % 40));
+            ground.applied(&guest, &rules::updated()).await;
+            ground
+                .applied(&stable[(round * 11) % 40], &rules::updated())
+                .await;
+            if round % 2 == 0 {
+                let _ = ground
+                    .store
+                    .remove(&guest, &Guard::default())
+                    .await
+                    .unwrap();
+            }
+            if after.is_none() {
+                break;
+            }
+        }
+        assert!(
+            seen.windows(2).all(|pair| pair[0] < pair[1]),
+            "in order, none twice"
+        );
+        let seen: Vec<_> = seen
+            .into_iter()
+            .filter(|key| stable.contains(key))
+            .collect();
+        assert_eq!(seen, stable, "pages of {size}");
+    }
+}
+
+pub async fn filters_narrow_a_walk(ground: Ground) {
+    let [synced, pending, failed, leased] = ["1", "2", "3", "4"].map(product);
+    let elsewhere = Key::new("other", "product", "1").unwrap();
+    let customer = Key::new("shop", "customer", "1").unwrap();
+    for key in [&synced, &elsewhere, &customer] {
+        ground.applied(key, &MarkSynced::default().change()).await;
+    }
+    ground.applied(&failed, &rules::created()).await;
+    let record = ground.lease(&failed).await;
+    ground
+        .applied(&failed, &fail(&record, &FailureNote::transient("x")))
+        .await;
+    ground.applied(&leased, &rules::created()).await;
+    let claim = request(1);
+    assert_eq!(ground.claim(&claim).await.leased.len(), 1);
+    ground.applied(&pending, &rules::created()).await;
+
+    let in_shop = Filter {
+        source: Some(shop()),
+        ..Filter::default()
+    };
+    let products = Filter {
+        entity_type: Some(entity_type("product")),
+        ..in_shop.clone()
+    };
+    let of = |status| Filter {
+        status: Some(status),
+        ..products.clone()
+    };
+    let due = |due| Filter {
+        due: Some(due),
+        ..products.clone()
+    };
+    let mine = Filter {
+        claim_id: Some(claim.claim_id().clone()),
+        ..Filter::default()
+    };
+    let nobodys = Filter {
+        claim_id: Some(request(1).claim_id().clone()),
+        ..Filter::default()
+    };
+    let all = [&synced, &pending, &failed, &leased];
+    for (filter, expected) in [
+        (in_shop, [&[&customer][..], &all].concat()),
+        (products.clone(), all.to_vec()),
+        (of(Status::Synced), vec![&synced]),
+        (of(Status::Pending), vec![&pending]),
+        (of(Status::Failed), vec![&failed]),
+        (of(Status::InProgress), vec![&leased]),
+        (of(Status::DeadLetter), vec![]),
+        (due(true), vec![&pending]),
+        (due(false), vec![&synced, &failed, &leased]),
+        (mine, vec![&leased]),
+        (nobodys, vec![]),
+    ] {
+        for size in [1, 100] {
+            let found = ground.walk(&filter, size).await;
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}");
+        }
+    }
+    ground.advance(1_000);
+    assert_eq!(ground.walk(&due(true), 1).await, [pending, failed]);
+}
+
+pub async fn a_cursor_is_good_as_text(ground: Ground) {
+    let keys: Vec<_> = BTreeSet::from_iter(scattered()).into_iter().collect();
+    create_all(&ground, &keys).await;
+    let (mut seen, mut after): (Vec<Key>, Option<Cursor>) = (Vec::new(), None);
+    loop {
+        let page = ground
+            .store
+            .list(&Filter::default(), after.as_ref(), PageSize::ONE)
+            .await
+            .unwrap();
+        seen.extend(page.records.into_iter().map(|record| record.key));
+        let Some(next) = page.next else { break };
+        after = Some(next.to_string().parse().unwrap());
+    }
+    assert_eq!(seen, keys);
+    let shop = Cursor::after_source(&Source::new("Shop").unwrap());
+    let page = ground
+        .store
+        .list(&Filter::default(), Some(&shop), PageSize::ONE)
+        .await
+        .unwrap();
+    assert_eq!(page.records[0].key.source.as_str(), "shop");
+}
+
+pub async fn sources_with_records_are_listed(ground: Ground) {
+    assert_eq!(ground.store.sources().await.unwrap(), []);
+    create_all(&ground, &scattered()).await;
+    let sources = ground.store.sources().await.unwrap();
+    let names: Vec<_> = sources.iter().map(Source::as_str).collect();
+    assert_eq!(names, ["Shop", "shop", "shop-eu"]);
+}
+
+pub async fn counts_follow_every_change(ground: Ground) {
+    let product_type = entity_type("product");
+    let counted = |pending, leased, synced| -> Counts {
+        [
+            (product_type.clone(), Status::Pending, pending),
+            (product_type.clone(), Status::InProgress, leased),
+            (product_type.clone(), Status::Synced, synced),
+        ]
+        .into_iter()
+        .collect()
+    };
+    let expect = async |expected: Counts| {
+        assert_eq!(ground.store.counts(&shop()).await.unwrap(), expected);
+    };
+    expect(counted(0, 0, 0)).await;
+    let keys = ["1", "2", "3"].map(product);
+    create_all(&ground, &keys).await;
+    expect(counted(3, 0, 0)).await;
+    ground.lease(&keys[0]).await;
+    expect(counted(2, 1, 0)).await;
+    ground
+        .applied(&keys[1], &MarkSynced::default().change())
+        .await;
+    expect(counted(1, 1, 1)).await;
+    ground
+        .applied(&keys[1], &MarkSynced::default().change())
+        .await;
+    expect(counted(1, 1, 1)).await;
+    let _ = ground
+        .store
+        .remove(&keys[1], &Guard::default())
+        .await
+        .unwrap();
+    expect(counted(1, 1, 0)).await;
+    let other = Key::new("other", "product", "1").unwrap();
+    ground.applied(&other, &rules::created()).await;
+    let customer = Key::new("shop", "customer", "1").unwrap();
+    ground.applied(&customer, &rules::created()).await;
+    let counts = ground.store.counts(&shop()).await.unwrap();
+    assert_eq!(counts.total(), 3);
+    assert_eq!(counts.in_status(Status::Pending), 2);
+    assert_eq!(counts.of(&entity_type("customer"), Status::Pending), 1);
+}
+
+pub async fn records_of_an_entity_are_found_in_all_sources(ground: Ground) {
+    let keys = ["a", "c", "b"].map(|source| Key::new(source, "product", "1").unwrap());
+    create_all(&ground, &keys).await;
+    create_all(&ground, &[Key::new("a", "product", "2").unwrap()]).await;
+    let entity = EntityRef::new("product", "1").unwrap();
+    let records = ground.store.records_of(&entity).await.unwrap();
+    let sources: Vec<_> = records
+        .iter()
+        .map(|record| record.key.source.as_str())
+        .collect();
+    assert_eq!(sources, ["a", "b", "c"]);
+    let _ = ground
+        .store
+        .remove(&keys[0], &Guard::default())
+        .await
+        .unwrap();
+    assert_eq!(ground.store.records_of(&entity).await.unwrap().len(), 2);
+    let nobody = EntityRef::new("product", "3").unwrap();
+    assert_eq!(ground.store.records_of(&nobody).await.unwrap(), []);
+}

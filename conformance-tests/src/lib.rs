@@ -1,0 +1,47 @@
+//! The behaviours that every store of sync-tracker has, as one test each: for our stores, and for
+//! yours.
+//!
+//! The whole `tests/conformance.rs` of a store:
+//!
+//! ```
+//! use sync_tracker_conformance::Setup;
+//! use sync_tracker_memory::MemoryStore;
+//!
+//! async fn store(setup: Setup) -> MemoryStore {
+//!     MemoryStore::with_clock(setup.clock)
+//! }
+//!
+//! sync_tracker_conformance::suite!(store);
+//! ```
+//!
+//! Each test opens the store on a namespace of its own, by the clock that it is given, and runs on
+//! a tokio runtime of its own for 30 seconds at most, so tests run in parallel and leftovers of one
+//! do not reach another. A store that has something to clean up returns [`Guarded`].
+//!
+//! A store that needs a server passes its condition on, and every test is *ignored* by name where
+//! it does not hold, never passed:
+//!
+//! ```
+//! # use sync_tracker_conformance::Setup;
+//! # use sync_tracker_memory::MemoryStore;
+//! # async fn store(setup: Setup) -> MemoryStore { MemoryStore::with_clock(setup.clock) }
+//! sync_tracker_conformance::suite!(store, #[ignore = "needs MY_SERVER_URL"]);
+//! ```
+//!
+//! New behaviours come with minor releases: a store that was wrong starts to fail.
+
+// Tests that happen to be a library: they may panic, and each runs on a thread of its own.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::future_not_send)]
+
+#[doc(hidden)]
+pub mod behaviours;
+mod ground;
+mod list;
+mod run;
+
+pub use self::ground::{Fixture, Ground, Guarded, Setup};
+#[doc(hidden)]
+pub use self::run::run;
+
+/// The names of all behaviours, which are the names of the tests that [`suite!`] makes.
+pub const BEHAVIOURS: &[&str] = with_behaviours!(names);

@@ -1,0 +1,185 @@
+//! The one list of behaviours, and what is made of it.
+
+/// Gives the list to one of the makers below: `test` or `names`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_behaviours {
+    ($maker:ident $($arguments:tt)*) => {
+        $crate::$maker! {
+            $($arguments)*
+            apply {
+                an_applied_change_is_answered_with_the_record_as_stored,
+                the_first_arm_that_holds_is_applied,
+                a_replayed_change_is_not_applied_again,
+                a_change_is_remembered_for_sixteen_changes,
+                a_refused_change_is_judged_afresh,
+                operations_are_carried_out_in_their_order,
+                every_demand_is_judged_as_the_reference_does,
+                every_demand_is_judged_on_a_key_without_record,
+                every_operation_is_carried_out_as_the_reference_does,
+                pending_since_is_kept_until_a_push_succeeds,
+                four_echoes_are_expected_at_most,
+            }
+            local {
+                a_created_entity_is_to_be_created,
+                an_entity_cannot_be_created_twice,
+                an_updated_entity_without_record_is_to_be_created,
+                an_update_keeps_a_scheduled_retry,
+                an_update_puts_a_dead_letter_back,
+                a_deleted_entity_cannot_be_updated,
+                deleting_what_was_never_pushed_leaves_nothing_to_push,
+                deleting_what_is_known_is_to_be_pushed,
+                deleting_during_a_create_waits_for_it,
+                creating_again_before_the_deletion_is_pushed_undoes_it,
+                creating_again_after_the_deletion_was_pushed_inherits_nothing,
+            }
+            success {
+                marking_an_untracked_entity_synced_makes_a_record,
+                what_a_success_omits_is_kept,
+                metadata_is_replaced_merged_and_removed,
+                a_success_resets_what_failures_left,
+                marking_synced_leaves_the_lease_of_another,
+                marking_synced_is_refused_while_a_conflict_is_open,
+                a_change_during_a_push_leaves_the_record_dirty,
+                a_push_that_was_overtaken_is_pushed_again,
+                a_report_for_another_incarnation_is_refused,
+                a_deletion_that_was_pushed_leaves_a_tombstone,
+                an_entity_restored_while_its_delete_ran_is_created_again,
+            }
+            external_ids {
+                an_external_id_has_one_owner,
+                an_external_id_is_unique_within_source_and_type,
+                an_external_id_is_compared_byte_by_byte,
+                another_source_is_another_record,
+                binding_twice_is_the_same_as_once,
+                binding_another_id_is_refused_and_told,
+                linking_needs_a_record,
+                rebinding_lets_the_old_id_go,
+                rebinding_needs_the_expected_id,
+                an_alias_leads_to_the_record_and_is_taken,
+                a_pending_deletion_still_holds_the_id,
+                a_tombstone_lets_go_of_its_ids_and_is_still_found,
+                a_taken_id_has_no_effect_on_a_key_without_record,
+            }
+            leases {
+                due_records_are_claimed_oldest_first,
+                a_retry_is_due_to_the_millisecond,
+                a_lease_runs_out_to_the_millisecond,
+                a_claim_takes_no_more_than_its_limit,
+                a_claim_takes_from_its_source_only,
+                what_is_not_due_is_not_claimed,
+                a_busy_entity_keeps_its_place,
+                every_grant_has_a_higher_token,
+                a_repeated_claim_gets_its_leases_again,
+                a_late_copy_of_a_claim_grants_nothing_again,
+                a_lease_that_ran_out_is_claimed_alone,
+                a_vanished_create_is_in_doubt,
+                a_record_attempted_too_often_becomes_a_dead_letter,
+                a_stale_holder_has_no_effect,
+                an_expired_lease_that_nobody_took_still_counts,
+                a_renewed_lease_runs_on,
+                a_released_record_is_due_at_once_and_not_charged,
+            }
+            failures {
+                a_transient_failure_is_retried_by_the_schedule,
+                attempts_past_the_schedule_make_a_dead_letter,
+                a_throttled_push_is_not_charged,
+                a_permanent_failure_is_a_dead_letter_at_once,
+                an_unknown_create_is_in_doubt_until_it_is_bound,
+                a_definite_failure_does_not_settle_a_doubt,
+                a_failure_does_not_touch_what_was_synced,
+                a_create_that_failed_after_the_deletion_leaves_nothing_to_push,
+                the_first_failure_stays_readable,
+            }
+            walking {
+                a_walk_is_in_the_order_of_bytes,
+                a_walk_sees_each_record_once_whatever_the_page_size,
+                a_cursor_outlives_the_record_it_stands_on,
+                a_walk_is_stable_under_writes,
+                filters_narrow_a_walk,
+                a_cursor_is_good_as_text,
+                sources_with_records_are_listed,
+                counts_follow_every_change,
+                records_of_an_entity_are_found_in_all_sources,
+            }
+            batches {
+                a_batch_answers_in_the_order_of_its_items,
+                a_batch_applies_a_repeated_key_in_order,
+                an_empty_batch_is_answered,
+                many_records_are_read_in_the_order_of_their_keys,
+            }
+            imports {
+                an_imported_record_is_stored_as_it_is,
+                an_imported_record_replaces_the_one_there,
+                an_impossible_record_is_refused_as_invalid,
+                an_import_cannot_take_an_external_id,
+                an_imported_record_can_be_claimed,
+                removing_is_idempotent,
+                removing_is_guarded,
+                a_removed_record_leaves_no_trace_in_indexes,
+            }
+            fidelity {
+                hostile_text_comes_back_as_it_was,
+                names_that_could_be_confused_stay_apart,
+                metadata_comes_back_as_it_was,
+                numbers_and_instants_come_back_at_their_limits,
+                removing_metadata_is_not_setting_null,
+                merging_metadata_is_shallow,
+                two_namespaces_do_not_see_each_other,
+                the_stores_own_clock_decides,
+            }
+            races {
+                of_many_creators_one_wins,
+                no_increment_is_lost,
+                of_many_entities_one_gets_the_external_id,
+                of_many_external_ids_one_is_bound,
+                claims_are_disjoint,
+                an_expired_lease_goes_to_one_claimer,
+                a_change_replayed_in_parallel_is_applied_once,
+                a_change_racing_a_success_is_not_lost,
+                of_many_writers_with_one_version_one_wins,
+                a_dropped_call_leaves_nothing_torn,
+            }
+        }
+    };
+}
+
+/// Makes one test per behaviour for a store.
+///
+/// `suite!(factory)`, where `factory` is an `async fn(Setup)` that opens the store and returns it,
+/// or a [`Guarded`](crate::Guarded) one; then attributes that every test shall have, such as
+/// `#[ignore = "needs MY_SERVER_URL"]`.
+#[macro_export]
+macro_rules! suite {
+    ($factory:expr $(, $(#[$attribute:meta])+)? $(,)?) => {
+        $crate::with_behaviours! { tests $factory, [$($(#[$attribute])+)?] }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests {
+    ($factory:expr, $attributes:tt $($area:ident { $($name:ident,)* })*) => {
+        $($($crate::test! { $factory, $attributes $area $name })*)*
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! test {
+    ($factory:expr, [$(#[$attribute:meta])*] $area:ident $name:ident) => {
+        #[test]
+        $(#[$attribute])*
+        fn $name() {
+            $crate::run(stringify!($name), $factory, $crate::behaviours::$area::$name);
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! names {
+    ($($area:ident { $($name:ident,)* })*) => {
+        &[$($(stringify!($name),)*)*]
+    };
+}

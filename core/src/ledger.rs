@@ -1,0 +1,205 @@
+//! The reference for what concerns more than one record.
+
+use std::collections::BTreeMap;
+
+use crate::change::{Change, Guard, Outcome, Refusal};
+use crate::claim::{ClaimRequest, Claimed, claim_order};
+use crate::counts::Counts;
+use crate::error::Error;
+use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
+use crate::page::{Cursor, Filter, Page, PageSize};
+use crate::record::SyncRecord;
+use crate::status::Status;
+use crate::time::Timestamp;
+
+/// What became of a record that was put as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a refused record was not stored"]
+pub enum Imported {
+    /// It is stored.
+    Stored,
+    /// Another entity holds one of its external ids.
+    Refused(Refusal),
+}
+
+/// What became of a record that was to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a refused removal had no effect"]
+pub enum Removal {
+    /// It is gone.
+    Removed,
+    /// There was none.
+    Absent,
+    /// The guard did not hold.
+    Refused(Refusal),
+}
+
+/// A whole ledger in a map: the meaning of every operation of a store, in the plainest form.
+///
+/// It is the model that stores are tested against, and enough for a store that works under a
+/// lock. Every call looks at every record, but for [`get`](Self::get) and the record itself in
+/// [`apply`](Self::apply); the memory store is the one with indexes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    records: BTreeMap<Key, SyncRecord>,
+}
+
+impl Ledger {
+    /// Applies a change.
+    pub fn apply(&mut self, key: &Key, change: &Change, now: Timestamp) -> Outcome {
+        let Key { source, entity } = key;
+        let record = self.records.get(key);
+        let outcome = change.settle(key, record, now, |id| self.holder(source, entity, id));
+        if let Outcome::Applied(applied) = &outcome {
+            self.records.insert(key.clone(), applied.record.clone());
+        }
+        outcome
+    }
+
+    /// The entity of the same type that holds an external id.
+    fn holder(&self, source: &Source, entity: &EntityRef, id: &ExternalId) -> Option<EntityRef> {
+        let found = self.by_external_id(source, &entity.entity_type, id)?;
+        found.holds_external_ids().then(|| found.key.entity.clone())
+    }
+
+    /// The record of a key.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<&SyncRecord> {
+        self.records.get(key)
+    }
+
+    /// The record with this external id, as its own or as an alias.
+    #[must_use]
+    pub fn by_external_id(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        id: &ExternalId,
+    ) -> Option<&SyncRecord> {
+        first_found(self.records.values().filter(|record| {
+            record.key.source == *source
+                && record.key.entity.entity_type == *entity_type
+                && record.external_ids().any(|known| known == id)
+        }))
+    }
+
+    /// A page of the records that pass the filter, in the order of their keys.
+    #[must_use]
+    pub fn list(
+        &self,
+        filter: &Filter,
+        after: Option<&Cursor>,
+        size: PageSize,
+        now: Timestamp,
+    ) -> Page {
+        let records = self.records.values().filter(|record| {
+            filter.matches(record, now) && after.is_none_or(|cursor| cursor.precedes(&record.key))
+        });
+        Page::of(records.cloned(), size)
+    }
+
+    /// Stores a whole record.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if no change could have made it.
+    pub fn put(&mut self, record: &SyncRecord) -> Result<Imported, Error> {
+        record.validate()?;
+        let Key { source, entity } = &record.key;
+        let before = self.records.get(&record.key);
+        let taken = record.taken_external_id(before, |id| self.holder(source, entity, id));
+        if let Some(refusal) = taken {
+            return Ok(Imported::Refused(refusal));
+        }
+        self.records.insert(record.key.clone(), record.clone());
+        Ok(Imported::Stored)
+    }
+
+    /// Removes a record if the guard holds.
+    pub fn remove(&mut self, key: &Key, guard: &Guard, now: Timestamp) -> Removal {
+        let Some(record) = self.records.get(key) else {
+            return Removal::Absent;
+        };
+        if let Some(refusal) = guard.refusal(Some(record), now) {
+            return Removal::Refused(refusal);
+        }
+        self.records.remove(key);
+        Removal::Removed
+    }
+
+    /// Claims due records of a source.
+    pub fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claimed {
+        let of = |filter: Filter| {
+            let records = self.records.values();
+            let mut found: Vec<_> = records
+                .filter(|record| filter.matches(record, now))
+                .collect();
+            found.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
+            found
+        };
+        let granted = of(request.granted());
+        let due = of(request.due());
+        let selected: Vec<_> = request
+            .select(granted.len(), due)
+            .into_iter()
+            .cloned()
+            .collect();
+        let mut claimed = Claimed::default();
+        granted
+            .into_iter()
+            .take(request.limit())
+            .cloned()
+            .for_each(|record| claimed.push(record));
+        for candidate in selected {
+            if let Outcome::Applied(applied) = request.claim_to(&candidate, now) {
+                self.records.insert(candidate.key, applied.record.clone());
+                claimed.push(applied.record);
+            }
+        }
+        claimed
+    }
+
+    /// How many records of a source there are, by entity type and status.
+    #[must_use]
+    pub fn counts(&self, source: &Source) -> Counts {
+        let mut counts = Counts::default();
+        self.records
+            .values()
+            .filter(|record| record.key.source == *source)
+            .for_each(|record| counts.add(record));
+        counts
+    }
+
+    /// The sources that have records, in order.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source> {
+        let mut sources: Vec<_> = self.records.keys().map(|key| key.source.clone()).collect();
+        sources.dedup();
+        sources
+    }
+
+    /// The records of one entity, ordered by source.
+    #[must_use]
+    pub fn records_of(&self, entity: &EntityRef) -> Vec<SyncRecord> {
+        self.records
+            .values()
+            .filter(|record| record.key.entity == *entity)
+            .cloned()
+            .collect()
+    }
+}
+
+/// Which of the records that carry one external id a lookup finds: the holder, of which there is
+/// one at most; else the tombstone that was deleted last, and of several the first by key.
+#[must_use]
+pub fn first_found<'a>(
+    candidates: impl IntoIterator<Item = &'a SyncRecord>,
+) -> Option<&'a SyncRecord> {
+    candidates.into_iter().min_by(|a, b| {
+        let rank = |record: &SyncRecord| record.status() == Status::Deleted;
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| b.deleted_at.cmp(&a.deleted_at))
+            .then_with(|| a.key.cmp(&b.key))
+    })
+}

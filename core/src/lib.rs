@@ -1,0 +1,78 @@
+//! The storage-agnostic heart of sync-tracker: the ledger that applications use to keep local
+//! entities in step with external systems.
+//!
+//! - [`Tracker`] is what applications call.
+//! - [`SyncStore`] is what a store implements, with [`Change`] as the one thing that writes.
+//! - [`rules`] compile what happened into changes; [`Change::settle`] and [`Ledger`] say what
+//!   they mean.
+//!
+//! Data flows one way: application → [`Tracker`] → [`rules`] → [`Change`] → [`SyncStore`], and the
+//! [`SyncRecord`] back. Nothing in a store decides, and nothing here talks to a server.
+//!
+//! ```
+//! use sync_tracker_core::{EntityRef, Tracker};
+//! use sync_tracker_memory::MemoryStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tracker = Tracker::new(MemoryStore::new()).with_sources("product", ["shopify"])?;
+//! let product = EntityRef::new("product", 42)?;
+//!
+//! tracker.created(&product).await?;
+//! for push in tracker.claim("shopify").await?.pushes {
+//!     // … call the shop: push.operation() says what to do …
+//!     push.synced().external_id("gid://shopify/Product/1").await?;
+//! }
+//! assert!(tracker.is_synced(&product, "shopify").await?);
+//! # Ok(())
+//! # }
+//! ```
+
+mod change;
+mod claim;
+mod counter;
+mod counts;
+mod durability;
+mod error;
+mod failure;
+mod key;
+pub mod layers;
+mod ledger;
+mod metadata;
+mod page;
+mod record;
+mod remote;
+pub mod rules;
+mod status;
+mod store;
+mod text;
+mod time;
+mod tracker;
+mod verify;
+
+pub use self::change::{
+    AliasesOp, Applied, Arm, ArmShape, AttemptsOp, Change, ChangeId, ConflictOp, Demand, EchoesOp,
+    ExternalIdDemand, ExternalIdOp, FactOp, FailureOp, FlagOp, Guard, HeldOp, IncarnationOp,
+    InstantOp, LeaseOp, MetadataOp, NotNewer, Outcome, Patch, Refusal, Refused, RemoteDemand,
+    RetryOp, RetryTable, RevisionOp, Shape, SyncedAtOp, SyncedRevisionOp,
+};
+pub use self::claim::{ClaimId, ClaimRequest, Claimed, claim_order};
+pub use self::counter::{Incarnation, Revision, Token, Version};
+pub use self::counts::Counts;
+pub use self::durability::{Durability, Survival};
+pub use self::error::{Error, ErrorKind, Result};
+pub use self::failure::{Failure, FailureClass, FailureNote};
+pub use self::key::{EntityId, EntityRef, EntityType, ExternalId, Key, Source};
+pub use self::ledger::{Imported, Ledger, Removal, first_found};
+pub use self::metadata::{Metadata, MetadataMerge};
+pub use self::page::{Cursor, Filter, Page, PageSize};
+pub use self::record::{Conflict, ConflictKind, Held, HeldKind, Lease, RecentChanges, SyncRecord};
+pub use self::remote::{Fingerprint, OpaqueVersion, RemoteVersion, VersionOrder};
+pub use self::status::{Operation, Status};
+pub use self::store::SyncStore;
+pub use self::time::{ManualClock, Millis, StoreClock, Timestamp};
+pub use self::tracker::{
+    BindExternalId, ClaimDue, ClaimedPushes, FailPush, LocalChange, MarkSynced, Push, ReleasePush,
+    RenewPush, SourceOutcome, Tracker,
+};
+pub use self::verify::{Discrepancy, verify};

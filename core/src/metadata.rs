@@ -1,0 +1,307 @@
+//! Free data of a record: a JSON object that every store keeps alike.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::{Map, Number, Value};
+
+use crate::error::Error;
+
+const FIELD: &str = "metadata";
+
+/// A JSON object kept with a record.
+///
+/// What goes in comes out, on every store: numbers keep their value (64-bit integers and finite
+/// floats), `{}` and `[]` stay apart, and any key without U+0000 is allowed, `$`, `.` and the
+/// empty one included. Numbers are normalised on the way in: an integral float within the range
+/// of `i64` becomes an integer, `-0.0` becomes `0`.
+///
+/// Limits: 256 KiB as JSON text per change, 64 levels, no integer above `i64::MAX`.
+///
+/// ```
+/// use serde_json::json;
+/// use sync_tracker_core::Metadata;
+///
+/// let metadata = Metadata::new(json!({"batch": 7.0, "by": "import"}))?;
+/// assert_eq!(metadata.get("batch"), Some(&json!(7)));
+/// # Ok::<(), sync_tracker_core::Error>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Metadata(Arc<Map<String, Value>>);
+
+impl Metadata {
+    /// The largest metadata that one change may carry, in bytes of JSON text.
+    pub const MAX_BYTES: usize = 256 * 1024;
+    /// The deepest nesting; the object itself is the first level.
+    pub const MAX_DEPTH: usize = 64;
+
+    /// Makes it from a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `value` is no object or breaks a
+    /// limit.
+    pub fn new(value: Value) -> Result<Self, Error> {
+        let metadata = Self::accumulated(value)?;
+        metadata.check_size()?;
+        Ok(metadata)
+    }
+
+    /// Makes it from what a store holds: as [`new`](Self::new), but of any size, since merges
+    /// may add up to more than one change can carry.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `value` is no object or breaks a
+    /// limit other than the size.
+    pub fn accumulated(value: Value) -> Result<Self, Error> {
+        let Value::Object(mut map) = value else {
+            return Err(Error::invalid(FIELD, "is not a JSON object", "an object"));
+        };
+        normalise_object(&mut map, 1)?;
+        Ok(Self(Arc::new(map)))
+    }
+
+    /// Makes it from any value that serialises to a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it does not, or breaks a limit.
+    pub fn of(value: &impl Serialize) -> Result<Self, Error> {
+        let value = serde_json::to_value(value)
+            .map_err(|error| Error::invalid(FIELD, "is not JSON", "an object").caused_by(error))?;
+        Self::new(value)
+    }
+
+    /// The value of a top-level key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The top-level keys and their values, ordered by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The object itself.
+    #[must_use]
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// Carries a merge out.
+    pub(crate) fn merge(&mut self, merge: &MetadataMerge) {
+        let MetadataMerge { set, remove } = merge;
+        let map = Arc::make_mut(&mut self.0);
+        for key in remove {
+            map.remove(&**key);
+        }
+        for (key, value) in set.0.iter() {
+            map.insert(key.clone(), value.clone());
+        }
+    }
+
+    fn check_size(&self) -> Result<(), Error> {
+        let size = serde_json::to_string(&*self.0)
+            .map_err(|error| Error::invalid(FIELD, "is not JSON", "an object").caused_by(error))?
+            .len();
+        if size > Self::MAX_BYTES {
+            return Err(Error::invalid(
+                FIELD,
+                format!("is {size} bytes of JSON"),
+                format!("{} bytes", Self::MAX_BYTES),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A change of the top level of metadata: removes some keys, then sets others.
+///
+/// Shallow: the value of a key that is set is replaced whole. A key that is both removed and set
+/// is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetadataMerge {
+    set: Metadata,
+    remove: Vec<Box<str>>,
+}
+
+impl MetadataMerge {
+    /// Makes it from the keys to set and the keys to remove.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a key to remove has U+0000, or if the
+    /// keys to remove are more than 256 KiB together.
+    pub fn new<K: Into<Box<str>>>(
+        set: Metadata,
+        remove: impl IntoIterator<Item = K>,
+    ) -> Result<Self, Error> {
+        let remove: Vec<Box<str>> = remove.into_iter().map(Into::into).collect();
+        remove
+            .iter()
+            .try_for_each(|key| check_text("key to remove", key))?;
+        let size: usize = remove.iter().map(|key| key.len()).sum();
+        if size > Metadata::MAX_BYTES {
+            let limit = format!("{} bytes", Metadata::MAX_BYTES);
+            return Err(Error::invalid(
+                FIELD,
+                format!("removes {size} bytes of keys"),
+                limit,
+            ));
+        }
+        Ok(Self { set, remove })
+    }
+
+    /// The keys to set, with their values.
+    #[must_use]
+    pub fn set(&self) -> &Metadata {
+        &self.set
+    }
+
+    /// The keys to remove.
+    #[must_use]
+    pub fn remove(&self) -> &[Box<str>] {
+        &self.remove
+    }
+}
+
+fn normalise(value: &mut Value, depth: usize) -> Result<(), Error> {
+    match value {
+        Value::Null | Value::Bool(_) => Ok(()),
+        Value::Number(number) => normalise_number(number),
+        Value::String(text) => check_text("text", text),
+        Value::Array(items) => {
+            check_depth(depth)?;
+            items
+                .iter_mut()
+                .try_for_each(|item| normalise(item, depth + 1))
+        }
+        Value::Object(map) => normalise_object(map, depth),
+    }
+}
+
+fn normalise_object(map: &mut Map<String, Value>, depth: usize) -> Result<(), Error> {
+    check_depth(depth)?;
+    for (key, value) in map.iter_mut() {
+        check_text("key", key)?;
+        normalise(value, depth + 1)?;
+    }
+    Ok(())
+}
+
+fn normalise_number(number: &mut Number) -> Result<(), Error> {
+    if number.is_i64() {
+        return Ok(());
+    }
+    if number.is_u64() {
+        let problem = format!("has the integer {number}");
+        return Err(Error::invalid(FIELD, problem, "at most 2^63 - 1"));
+    }
+    let Some(float) = number.as_f64().filter(|float| float.is_finite()) else {
+        return Err(Error::invalid(
+            FIELD,
+            format!("has the number {number}"),
+            "a finite float",
+        ));
+    };
+    if let Some(integer) = integral(float) {
+        *number = Number::from(integer);
+    }
+    Ok(())
+}
+
+/// The integer that `float` stands for, if it is one within the range of `i64`.
+#[allow(clippy::cast_possible_truncation)] // the range is checked first
+fn integral(float: f64) -> Option<i64> {
+    const END: f64 = -(i64::MIN as f64);
+    (float.fract() == 0.0 && (-END..END).contains(&float)).then_some(float as i64)
+}
+
+fn check_text(what: &str, text: &str) -> Result<(), Error> {
+    if text.contains('\0') {
+        return Err(Error::invalid(
+            FIELD,
+            format!("has U+0000 in a {what}"),
+            "no U+0000",
+        ));
+    }
+    Ok(())
+}
+
+fn check_depth(depth: usize) -> Result<(), Error> {
+    if depth > Metadata::MAX_DEPTH {
+        let limit = format!("{} levels", Metadata::MAX_DEPTH);
+        return Err(Error::invalid(FIELD, "is nested too deep", limit));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::accumulated(Value::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn nested(levels: usize) -> Value {
+        (1..levels).fold(json!({}), |inner, _| json!({ "in": inner }))
+    }
+
+    #[test]
+    fn integral_floats_become_integers_and_others_keep_their_bits() {
+        let metadata = Metadata::new(json!({
+            "a": 1.0, "b": -0.0, "c": 0.1, "d": 5e-324, "e": 1e300, "f": -9.223_372_036_854_776e18,
+        }))
+        .unwrap();
+        assert_eq!(
+            serde_json::to_string(&metadata).unwrap(),
+            r#"{"a":1,"b":0,"c":0.1,"d":5e-324,"e":1e+300,"f":-9223372036854775808}"#
+        );
+    }
+
+    #[test]
+    fn limits_are_met_exactly() {
+        assert!(Metadata::new(nested(64)).is_ok());
+        assert!(Metadata::new(nested(65)).is_err());
+        assert!(Metadata::new(json!({ "n": i64::MAX })).is_ok());
+        assert!(Metadata::new(json!({ "n": i64::MAX.unsigned_abs() + 1 })).is_err());
+        let text = |length: usize| json!({ "t": "x".repeat(length) });
+        assert!(Metadata::new(text(Metadata::MAX_BYTES - 8)).is_ok());
+        assert!(Metadata::new(text(Metadata::MAX_BYTES - 7)).is_err());
+        assert!(Metadata::accumulated(text(Metadata::MAX_BYTES)).is_ok());
+    }
+
+    #[test]
+    fn a_nul_is_refused_in_keys_and_in_text_at_any_depth() {
+        assert!(Metadata::new(json!({ "a": [{ "b\0": 1 }] })).is_err());
+        assert!(Metadata::new(json!({ "a": [{ "b": "\0" }] })).is_err());
+        assert!(Metadata::new(json!({ "": 1, "$set": 2, "a.b": 3, "😀": 4 })).is_ok());
+        assert!(Metadata::new(json!([])).is_err());
+    }
+}

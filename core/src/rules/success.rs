@@ -1,0 +1,266 @@
+//! Success: the remote holds a state of ours.
+
+use crate::change::{
+    Arm, AttemptsOp, Change, ExternalIdDemand, ExternalIdOp, FactOp, FailureOp, FlagOp, Guard,
+    HeldOp, IncarnationOp, InstantOp, LeaseOp, MetadataOp, Patch, RetryOp, RevisionOp, SyncedAtOp,
+    SyncedRevisionOp,
+};
+use crate::counter::{Incarnation, Revision, Token};
+use crate::key::ExternalId;
+use crate::metadata::{Metadata, MetadataMerge};
+use crate::remote::{Fingerprint, RemoteVersion};
+use crate::status::Operation;
+
+/// What a success tells about the remote. What is not said is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Success {
+    /// The id of the object. The record must have none yet or this one, and no other entity of
+    /// the type may hold it.
+    pub external_id: Option<ExternalId>,
+    /// The version of the object after the push.
+    pub remote_version: Option<RemoteVersion>,
+    /// The content that was pushed.
+    pub fingerprint: Option<Fingerprint>,
+    /// What to do to the metadata.
+    pub metadata: MetadataOp,
+}
+
+impl Success {
+    /// Makes the metadata this.
+    #[must_use]
+    pub fn replacing_metadata(self, metadata: Metadata) -> Self {
+        Self {
+            metadata: MetadataOp::Replace(metadata),
+            ..self
+        }
+    }
+
+    /// Changes the top level of the metadata.
+    #[must_use]
+    pub fn merging_metadata(self, merge: MetadataMerge) -> Self {
+        Self {
+            metadata: MetadataOp::Merge(merge),
+            ..self
+        }
+    }
+
+    fn demand(&self) -> Option<ExternalIdDemand> {
+        self.external_id.clone().map(ExternalIdDemand::FreeOr)
+    }
+
+    /// What every success does to the record: it resets the failure vocabulary and notes what was
+    /// told.
+    fn patch(&self) -> Patch {
+        let Self {
+            external_id,
+            remote_version,
+            fingerprint,
+            metadata,
+        } = self;
+        let version = fact(remote_version.as_ref());
+        Patch {
+            external_id: match external_id {
+                Some(id) => ExternalIdOp::Set(id.clone()),
+                None => ExternalIdOp::Keep,
+            },
+            synced_at: SyncedAtOp::Now,
+            remote_version: version.clone(),
+            remote_seen: version,
+            base: fact(fingerprint.as_ref()),
+            attempts: AttemptsOp::Reset,
+            in_doubt: FlagOp::Clear,
+            held: HeldOp::Clear,
+            failure: FailureOp::Clear,
+            retry_at: RetryOp::Clear,
+            metadata: metadata.clone(),
+            ..Patch::default()
+        }
+    }
+}
+
+fn fact<T: Clone>(value: Option<&T>) -> FactOp<T> {
+    value.map_or(FactOp::Keep, |value| FactOp::Set(value.clone()))
+}
+
+/// Asserts that the **current** state of the entity is in the remote.
+///
+/// For simple use, where nothing changes while a push runs. It makes a record if there is none. On
+/// a deleted entity it asserts that the deletion is in the remote. While a worker holds the lease
+/// it succeeds and leaves the lease. Refused while a conflict is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MarkSynced {
+    /// What is told about the remote.
+    pub success: Success,
+}
+
+impl MarkSynced {
+    /// The change.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        let synced = Patch {
+            synced_revision: SyncedRevisionOp::ToRevision,
+            ..self.success.patch()
+        };
+        Change::of([
+            Arm {
+                when: Guard {
+                    exists: Some(false),
+                    ..Guard::default()
+                },
+                then: Patch {
+                    revision: RevisionOp::Next,
+                    ..synced.clone()
+                },
+            },
+            Arm {
+                when: Guard {
+                    conflict: Some(false),
+                    external_id: self.success.demand(),
+                    ..Guard::default()
+                },
+                then: synced,
+            },
+        ])
+    }
+}
+
+/// Asserts that one revision of one incarnation is in the remote, without a lease.
+///
+/// A local change since leaves the record dirty. Refused for another incarnation, while a conflict
+/// is open, and if there is no record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkSyncedTo {
+    /// The incarnation that was pushed.
+    pub incarnation: Incarnation,
+    /// The revision that was pushed.
+    pub revision: Revision,
+    /// What is told about the remote.
+    pub success: Success,
+}
+
+impl MarkSyncedTo {
+    /// The change.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        Change::of([Arm {
+            when: Guard {
+                incarnation: Some(self.incarnation),
+                conflict: Some(false),
+                external_id: self.success.demand(),
+                ..Guard::default()
+            },
+            then: Patch {
+                synced_revision: SyncedRevisionOp::Max(self.revision),
+                ..self.success.patch()
+            },
+        }])
+    }
+}
+
+/// A leased push succeeded.
+///
+/// The synced revision becomes the one that the push carried, so a local change meanwhile leaves
+/// the record dirty. If a higher revision was marked as synced meanwhile, this slower request
+/// may have overwritten it in the remote: the record is dirty again and pushed once more.
+///
+/// A delete that succeeded leaves a tombstone. If the entity was restored while the delete ran,
+/// its object is gone: a new incarnation, to be created again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The token of the lease.
+    pub token: Token,
+    /// What the push did.
+    pub operation: Operation,
+    /// The revision that the push carried.
+    pub revision: Revision,
+    /// What is told about the remote. Of a delete, only the metadata counts.
+    pub success: Success,
+}
+
+impl Completion {
+    /// The change.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        let Self {
+            token,
+            operation,
+            revision,
+            success,
+        } = self;
+        let holder = Guard {
+            token: Some(*token),
+            ..Guard::default()
+        };
+        if *operation == Operation::Delete {
+            return delete_completed(holder, *revision, &success.metadata);
+        }
+        let holder = Guard {
+            external_id: success.demand(),
+            ..holder
+        };
+        let done = Patch {
+            synced_revision: SyncedRevisionOp::Max(*revision),
+            remote_deleted_at: InstantOp::Clear,
+            lease: LeaseOp::Drop,
+            ..success.patch()
+        };
+        Change::of([
+            Arm {
+                when: Guard {
+                    synced_above: Some(*revision),
+                    ..holder.clone()
+                },
+                then: Patch {
+                    revision: RevisionOp::Next,
+                    ..done.clone()
+                },
+            },
+            Arm {
+                when: holder,
+                then: done,
+            },
+        ])
+    }
+}
+
+fn delete_completed(holder: Guard, revision: Revision, metadata: &MetadataOp) -> Change {
+    let success = Success {
+        metadata: metadata.clone(),
+        ..Success::default()
+    };
+    let done = Patch {
+        lease: LeaseOp::Drop,
+        ..success.patch()
+    };
+    let restored = Guard {
+        deleted: Some(false),
+        ..holder.clone()
+    };
+    Change::of([
+        Arm {
+            when: Guard {
+                synced_above: Some(revision),
+                ..restored.clone()
+            },
+            then: Patch {
+                revision: RevisionOp::Next,
+                ..done.clone()
+            },
+        },
+        Arm {
+            when: restored,
+            then: Patch {
+                incarnation: IncarnationOp::Next,
+                ..done.clone()
+            },
+        },
+        Arm {
+            when: holder,
+            then: Patch {
+                synced_revision: SyncedRevisionOp::Max(revision),
+                remote_deleted_at: InstantOp::Now,
+                ..done
+            },
+        },
+    ])
+}

@@ -1,0 +1,289 @@
+//! What a store is.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::change::{Change, Guard, Outcome};
+use crate::claim::{ClaimRequest, Claimed, claim_order};
+use crate::counts::Counts;
+use crate::durability::Durability;
+use crate::error::Result;
+use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
+use crate::ledger::{Imported, Removal};
+use crate::page::{Cursor, Filter, Page, PageSize};
+use crate::record::SyncRecord;
+use crate::verify::{Discrepancy, verify};
+
+/// Where records live.
+///
+/// While this trait looks large, an implementation needs six methods, and one of them writes all
+/// that rules have to say: [`apply`](Self::apply). A store has no rules of its own.
+/// [`Change::settle`] tells what a change means, and [`Ledger`](crate::Ledger) what each operation
+/// does among all records; a store that works under a lock may simply call them. Every other
+/// method is correct by default on any such store, and there to be overridden where one round trip
+/// can do its work.
+///
+/// # To be correct
+///
+/// - Keys and external ids are compared, and keys ordered, byte by byte.
+/// - Time is the store's: read where the decision is made, or the explicit clock that the store
+///   was opened with. The clocks of callers never count.
+/// - A record comes back as it was written: every field, every number, every byte.
+/// - Dropping a future leaves each record as it was or wholly changed, and the store usable.
+/// - An error of kind [`Unavailable`](crate::ErrorKind::Unavailable) or
+///   [`Invalid`](crate::ErrorKind::Invalid) means that nothing was done. If that is not certain,
+///   the kind is [`Unknown`](crate::ErrorKind::Unknown).
+#[async_trait]
+pub trait SyncStore: Debug + Send + Sync + 'static {
+    /// Applies a change to the record of `key`.
+    ///
+    /// # To be correct
+    ///
+    /// - Reading the record, judging the guards, deciding who holds an external id and writing are
+    ///   one step that no other call comes between.
+    /// - The outcome equals [`Change::settle`] for the record and the holders at that step.
+    /// - A change that is among the record's recent ones has no effect, and answers `Applied` with
+    ///   the record as it stands.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropped before it is done, the change may or may not be applied. Repeat the same one.
+    async fn apply(&self, key: &Key, change: &Change) -> Result<Outcome>;
+
+    /// The record of a key.
+    async fn get(&self, key: &Key) -> Result<Option<SyncRecord>>;
+
+    /// The record of this source and entity type with this external id, as its own or as an alias.
+    ///
+    /// # To be correct
+    ///
+    /// Of several, the one that [`first_found`](crate::first_found) picks: the holder, then
+    /// tombstones.
+    async fn by_external_id(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        id: &ExternalId,
+    ) -> Result<Option<SyncRecord>>;
+
+    /// A page of the records that pass `filter`, ordered by key, after a cursor.
+    ///
+    /// # To be correct
+    ///
+    /// - A record that passes all the while is on exactly one page of a walk, whatever else is
+    ///   written meanwhile.
+    /// - `next` is `None` only if no further record passed.
+    async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page>;
+
+    /// Stores a whole record as it is, in place of the one there: for imports.
+    ///
+    /// # To be correct
+    ///
+    /// - What [`SyncRecord::validate`] refuses is an error of kind
+    ///   [`Invalid`](crate::ErrorKind::Invalid).
+    /// - An external id that another record holds refuses it.
+    async fn put(&self, record: &SyncRecord) -> Result<Imported>;
+
+    /// Removes the record of `key` if the guard holds. Removing what is absent changes nothing.
+    async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal>;
+
+    /// Applies many changes, each on its own: one outcome per item, in the order of the items. The
+    /// same key twice is changed in that order.
+    async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {
+        let mut outcomes = Vec::with_capacity(items.len());
+        for (key, change) in items {
+            outcomes.push(self.apply(key, change).await);
+        }
+        outcomes
+    }
+
+    /// The records of many keys, in the order of the keys.
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
+        let mut records = Vec::with_capacity(keys.len());
+        for key in keys {
+            records.push(self.get(key).await?);
+        }
+        Ok(records)
+    }
+
+    /// Claims due records of one source: each goes to one claim only, the one due longest first.
+    ///
+    /// Repeated with the same request after a lost reply, it returns what that call was granted,
+    /// as far as the leases still run, before it takes more.
+    ///
+    /// # To be correct
+    ///
+    /// - What is taken is what [`ClaimRequest::select`] selects, except for records that another
+    ///   call takes at the same time: then the claim may come back short.
+    /// - What becomes of each is [`ClaimRequest::claim_to`].
+    ///
+    /// The default reads every due record and applies one change at a time.
+    async fn claim(&self, request: &ClaimRequest) -> Result<Claimed> {
+        let mut granted = all(self, &request.granted()).await?;
+        let mut due = all(self, &request.due()).await?;
+        granted.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
+        due.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
+        granted.truncate(request.limit());
+        let change = request.change();
+        let mut claimed = Claimed::default();
+        let selected = request.select(granted.len(), &due);
+        granted.into_iter().for_each(|record| claimed.push(record));
+        for candidate in selected {
+            let outcome = self.apply(&candidate.key, &change).await?;
+            if let Outcome::Applied(applied) = outcome
+                && !applied.replayed
+            {
+                claimed.push(applied.record);
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// How many records of a source there are, by entity type and status.
+    ///
+    /// The default reads them all.
+    async fn counts(&self, source: &Source) -> Result<Counts> {
+        let filter = Filter {
+            source: Some(source.clone()),
+            ..Filter::default()
+        };
+        let mut counts = Counts::default();
+        all(self, &filter)
+            .await?
+            .iter()
+            .for_each(|record| counts.add(record));
+        Ok(counts)
+    }
+
+    /// The sources that have records, in order. A source whose last record was removed may still
+    /// be among them; one that has a record is never missing.
+    async fn sources(&self) -> Result<Vec<Source>> {
+        let mut sources: Vec<Source> = Vec::new();
+        loop {
+            let after = sources.last().map(Cursor::after_source);
+            let page = self
+                .list(&Filter::default(), after.as_ref(), PageSize::ONE)
+                .await?;
+            match page.records.into_iter().next() {
+                Some(first) => sources.push(first.key.source),
+                None => return Ok(sources),
+            }
+        }
+    }
+
+    /// The records of one entity in all sources, ordered by source.
+    async fn records_of(&self, entity: &EntityRef) -> Result<Vec<SyncRecord>> {
+        let sources = self.sources().await?;
+        let keys: Vec<_> = sources
+            .iter()
+            .map(|source| entity.in_source(source))
+            .collect();
+        Ok(self.get_many(&keys).await?.into_iter().flatten().collect())
+    }
+
+    /// Compares every index with the records themselves, and says where they differ. An answer is
+    /// exact only while nobody writes. Reads everything.
+    async fn verify(&self) -> Result<Vec<Discrepancy>> {
+        verify(self).await
+    }
+
+    /// What becomes of acknowledged writes when something breaks.
+    async fn durability(&self) -> Result<Durability> {
+        Ok(Durability::default())
+    }
+}
+
+/// Every record that passes a filter, ordered by key.
+pub(crate) async fn all<S: SyncStore + ?Sized>(
+    store: &S,
+    filter: &Filter,
+) -> Result<Vec<SyncRecord>> {
+    let mut records = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.list(filter, after.as_ref(), PageSize::MAX).await?;
+        records.extend(page.records);
+        after = page.next;
+        if after.is_none() {
+            return Ok(records);
+        }
+    }
+}
+
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<S: SyncStore + ?Sized> SyncStore for $pointer<S> {
+            async fn apply(&self, key: &Key, change: &Change) -> Result<Outcome> {
+                (**self).apply(key, change).await
+            }
+
+            async fn get(&self, key: &Key) -> Result<Option<SyncRecord>> {
+                (**self).get(key).await
+            }
+
+            async fn by_external_id(
+                &self,
+                source: &Source,
+                entity_type: &EntityType,
+                id: &ExternalId,
+            ) -> Result<Option<SyncRecord>> {
+                (**self).by_external_id(source, entity_type, id).await
+            }
+
+            async fn list(
+                &self,
+                filter: &Filter,
+                after: Option<&Cursor>,
+                size: PageSize,
+            ) -> Result<Page> {
+                (**self).list(filter, after, size).await
+            }
+
+            async fn put(&self, record: &SyncRecord) -> Result<Imported> {
+                (**self).put(record).await
+            }
+
+            async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {
+                (**self).remove(key, guard).await
+            }
+
+            async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {
+                (**self).apply_many(items).await
+            }
+
+            async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
+                (**self).get_many(keys).await
+            }
+
+            async fn claim(&self, request: &ClaimRequest) -> Result<Claimed> {
+                (**self).claim(request).await
+            }
+
+            async fn counts(&self, source: &Source) -> Result<Counts> {
+                (**self).counts(source).await
+            }
+
+            async fn sources(&self) -> Result<Vec<Source>> {
+                (**self).sources().await
+            }
+
+            async fn records_of(&self, entity: &EntityRef) -> Result<Vec<SyncRecord>> {
+                (**self).records_of(entity).await
+            }
+
+            async fn verify(&self) -> Result<Vec<Discrepancy>> {
+                (**self).verify().await
+            }
+
+            async fn durability(&self) -> Result<Durability> {
+                (**self).durability().await
+            }
+        }
+    };
+}
+forward!(Arc);
+forward!(Box);

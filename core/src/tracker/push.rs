@@ -1,0 +1,245 @@
+//! One leased record, and what its holder may do with it.
+
+use std::future::IntoFuture;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::{MarkSynced, Tracker};
+use crate::change::{Change, ChangeId, Outcome};
+use crate::counter::{Revision, Token};
+use crate::error::Result;
+use crate::failure::FailureNote;
+use crate::key::{EntityRef, ExternalId, Key};
+use crate::record::SyncRecord;
+use crate::rules;
+use crate::status::Operation;
+use crate::time::Millis;
+
+/// A record that the caller alone may push, until its lease runs out.
+///
+/// Finish it by [`synced`](Self::synced), [`failed`](Self::failed) or [`release`](Self::release).
+/// If another worker took the record since, the answer is a refusal,
+/// [`LeaseLost`](crate::Refusal::LeaseLost), and nothing changes. After an error the same call may
+/// be made again.
+#[derive(Debug)]
+#[must_use = "a push that is not finished comes back when its lease runs out"]
+pub struct Push {
+    tracker: Tracker,
+    record: SyncRecord,
+    until: Instant,
+    synced: ChangeId,
+    failed: ChangeId,
+    released: ChangeId,
+}
+
+impl Push {
+    pub(super) fn new(tracker: Tracker, record: SyncRecord, until: Instant) -> Self {
+        let [synced, failed, released] = std::array::from_fn(|_| ChangeId::random());
+        Self {
+            tracker,
+            record,
+            until,
+            synced,
+            failed,
+            released,
+        }
+    }
+
+    /// What to do in the remote.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.record.operation()
+    }
+
+    /// The entity.
+    #[must_use]
+    pub fn entity(&self) -> &EntityRef {
+        &self.record.key.entity
+    }
+
+    /// The entity and the source.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.record.key
+    }
+
+    /// The id of the object in the source, if it is known.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&ExternalId> {
+        self.record.external_id.as_ref()
+    }
+
+    /// The revision that is pushed. A local change since leaves the record dirty.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.record.revision
+    }
+
+    /// Whether an earlier create was sent and its outcome is unknown: look before you create.
+    #[must_use]
+    pub fn in_doubt(&self) -> bool {
+        self.record.in_doubt
+    }
+
+    /// Which attempt this is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.record.attempts
+    }
+
+    /// The idempotency key to send with a create, the same for every attempt.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Uuid {
+        self.record.idempotency_key()
+    }
+
+    /// The record as it was claimed.
+    #[must_use]
+    pub fn record(&self) -> &SyncRecord {
+        &self.record
+    }
+
+    /// How long the lease certainly still runs, measured here from before it was asked for.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    fn token(&self) -> Token {
+        self.record.token
+    }
+
+    /// It worked. A local change since it was claimed leaves the record dirty.
+    ///
+    /// See [`rules::Completion`].
+    pub fn synced(&self) -> MarkSynced {
+        MarkSynced::push(
+            self.tracker.clone(),
+            self.record.key.clone(),
+            self.token(),
+            self.operation(),
+            self.revision(),
+            self.synced,
+        )
+    }
+
+    /// It failed.
+    ///
+    /// See [`rules::fail`].
+    pub fn failed(&self, note: FailureNote) -> FailPush<'_> {
+        FailPush {
+            push: self,
+            note,
+            retry_after: None,
+        }
+    }
+
+    /// It was not tried: nothing was sent.
+    ///
+    /// See [`rules::release`].
+    pub fn release(&self) -> ReleasePush<'_> {
+        ReleasePush { push: self }
+    }
+
+    /// Lets the lease run for `ttl` from now, 1 ms to 3,650 days.
+    ///
+    /// See [`rules::renew`].
+    pub fn renew(&mut self, ttl: Duration) -> RenewPush<'_> {
+        RenewPush { push: self, ttl }
+    }
+
+    async fn apply(&self, change: Change) -> Result<Outcome> {
+        self.tracker.apply(&self.record.key, &change).await
+    }
+}
+
+/// A failure to be reported.
+#[derive(Debug)]
+#[must_use = "calls of the tracker do nothing until they are awaited"]
+pub struct FailPush<'a> {
+    push: &'a Push,
+    note: FailureNote,
+    retry_after: Option<Duration>,
+}
+
+impl FailPush<'_> {
+    /// The wait that the remote asked for: no retry is due earlier. At most 3,650 days.
+    pub fn retry_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+
+    async fn run(self) -> Result<Outcome> {
+        let Self {
+            push,
+            note,
+            retry_after,
+        } = self;
+        let retry_after = retry_after.map(Millis::try_from).transpose()?;
+        let schedule = &push.tracker.settings.schedule;
+        let change = rules::fail(push.token(), &note, schedule, retry_after);
+        push.apply(change.with_id(push.failed)).await
+    }
+}
+
+/// A push to be given back.
+#[derive(Debug)]
+#[must_use = "calls of the tracker do nothing until they are awaited"]
+pub struct ReleasePush<'a> {
+    push: &'a Push,
+}
+
+/// A lease to be renewed.
+#[derive(Debug)]
+#[must_use = "calls of the tracker do nothing until they are awaited"]
+pub struct RenewPush<'a> {
+    push: &'a mut Push,
+    ttl: Duration,
+}
+
+impl RenewPush<'_> {
+    async fn run(self) -> Result<Outcome> {
+        let Self { push, ttl } = self;
+        let ttl = Millis::lease(ttl)?;
+        let sent = Instant::now();
+        let outcome = push.apply(rules::renew(push.token(), ttl)).await?;
+        if outcome.is_applied() {
+            push.until = sent + ttl.to_duration();
+        }
+        Ok(outcome)
+    }
+}
+
+/// The future of a call that borrows its push.
+type BorrowingCall<'a> = std::pin::Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
+
+impl<'a> IntoFuture for FailPush<'a> {
+    type Output = Result<Outcome>;
+    type IntoFuture = BorrowingCall<'a>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<'a> IntoFuture for ReleasePush<'a> {
+    type Output = Result<Outcome>;
+    type IntoFuture = BorrowingCall<'a>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let change = rules::release(self.push.token()).with_id(self.push.released);
+        Box::pin(self.push.apply(change))
+    }
+}
+
+impl<'a> IntoFuture for RenewPush<'a> {
+    type Output = Result<Outcome>;
+    type IntoFuture = BorrowingCall<'a>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}

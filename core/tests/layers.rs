@@ -1,0 +1,203 @@
+//! Deadlines and retries, on a store that fails as it is told.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::VecDeque;
+use std::future;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sync_tracker_core::layers::{Deadline, Retry};
+use sync_tracker_core::{
+    Change, Cursor, EntityType, Error, ErrorKind, ExternalId, Filter, Guard, Imported, Key,
+    Outcome, Page, PageSize, Removal, Result, Source, SyncRecord, SyncStore, rules,
+};
+use sync_tracker_memory::MemoryStore;
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// Nothing was done.
+    NotDone(ErrorKind),
+    /// It was done, and the reply was lost.
+    Done(ErrorKind),
+    /// It is done, and never answered.
+    Hangs,
+}
+
+/// A memory store whose calls fail by plan.
+#[derive(Debug)]
+struct Faulty {
+    store: MemoryStore,
+    plan: Mutex<VecDeque<Fault>>,
+}
+
+impl Faulty {
+    fn new(plan: impl IntoIterator<Item = Fault>) -> Self {
+        Self {
+            store: MemoryStore::new(),
+            plan: Mutex::new(plan.into_iter().collect()),
+        }
+    }
+
+    async fn call<T>(&self, done: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let fault = self.plan.lock().unwrap().pop_front();
+        match fault {
+            None => done.await,
+            Some(Fault::NotDone(kind)) => Err(Error::new(kind, "not done")),
+            Some(Fault::Done(kind)) => {
+                done.await?;
+                Err(Error::new(kind, "done"))
+            }
+            Some(Fault::Hangs) => {
+                done.await?;
+                future::pending().await
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl SyncStore for Faulty {
+    async fn apply(&self, key: &Key, change: &Change) -> Result<Outcome> {
+        self.call(self.store.apply(key, change)).await
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<SyncRecord>> {
+        self.call(self.store.get(key)).await
+    }
+
+    async fn by_external_id(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        id: &ExternalId,
+    ) -> Result<Option<SyncRecord>> {
+        self.call(self.store.by_external_id(source, entity_type, id))
+            .await
+    }
+
+    async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {
+        self.call(self.store.list(filter, after, size)).await
+    }
+
+    async fn put(&self, record: &SyncRecord) -> Result<Imported> {
+        self.call(self.store.put(record)).await
+    }
+
+    async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {
+        self.call(self.store.remove(key, guard)).await
+    }
+}
+
+fn key() -> Key {
+    Key::new("shop", "product", 1).unwrap()
+}
+
+const UNKNOWN: ErrorKind = ErrorKind::Unknown;
+const UNAVAILABLE: ErrorKind = ErrorKind::Unavailable;
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_is_retried_and_nothing_is_applied_twice() {
+    let store = Retry::new(Faulty::new([
+        Fault::Done(UNKNOWN),
+        Fault::NotDone(UNAVAILABLE),
+    ]));
+    let outcome = store.apply(&key(), &rules::updated()).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Applied(applied) if applied.replayed));
+    assert_eq!(outcome.record().unwrap().revision.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_tries_are_all() {
+    let store = Retry::new(Faulty::new([Fault::NotDone(UNAVAILABLE); 3]));
+    let error = store.apply(&key(), &rules::updated()).await.unwrap_err();
+    assert_eq!(error.kind(), UNAVAILABLE);
+    assert!(
+        store
+            .apply(&key(), &rules::updated())
+            .await
+            .unwrap()
+            .is_applied()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_unknown_outcome_makes_the_call_unknown_whatever_follows() {
+    let internal = ErrorKind::Internal;
+    for plan in [
+        vec![
+            Fault::Done(UNKNOWN),
+            Fault::NotDone(UNAVAILABLE),
+            Fault::NotDone(UNAVAILABLE),
+        ],
+        vec![
+            Fault::NotDone(UNAVAILABLE),
+            Fault::Done(UNKNOWN),
+            Fault::NotDone(UNAVAILABLE),
+        ],
+        vec![Fault::Done(UNKNOWN), Fault::NotDone(internal)],
+        vec![
+            Fault::NotDone(UNAVAILABLE),
+            Fault::NotDone(UNAVAILABLE),
+            Fault::Done(UNKNOWN),
+        ],
+    ] {
+        let store = Retry::new(Faulty::new(plan));
+        let error = store.apply(&key(), &rules::updated()).await.unwrap_err();
+        assert_eq!(error.kind(), UNKNOWN);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_retryable_is_not_retried() {
+    let store = Retry::new(Faulty::new([Fault::NotDone(ErrorKind::Corrupt)]));
+    let error = store.get(&key()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(store.get(&key()).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_of_a_batch_are_retried_but_not_out_of_order() {
+    let (once, twice) = (key(), Key::new("shop", "product", 2).unwrap());
+    let items = [
+        (once.clone(), rules::updated()),
+        (twice.clone(), rules::created()),
+        (twice.clone(), rules::updated()),
+    ];
+    let plan = [Fault::Done(UNKNOWN), Fault::NotDone(UNAVAILABLE)];
+    let outcomes = Retry::new(Faulty::new(plan)).apply_many(&items).await;
+    let record = outcomes[0].as_ref().unwrap().record().unwrap();
+    assert_eq!(record.revision.get(), 1);
+    assert_eq!(outcomes[1].as_ref().unwrap_err().kind(), UNAVAILABLE);
+    assert!(outcomes[2].as_ref().unwrap().is_applied());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_write_is_unknown_and_a_late_read_unavailable() {
+    let limit = Duration::from_secs(3);
+    let store = Deadline::new(Faulty::new([Fault::Hangs, Fault::Hangs]), limit);
+    let begun = tokio::time::Instant::now();
+    let change = rules::updated();
+    let error = store.apply(&key(), &change).await.unwrap_err();
+    assert_eq!(error.kind(), UNKNOWN);
+    assert_eq!(begun.elapsed(), limit);
+    assert_eq!(
+        error.to_string(),
+        "outcome unknown: no answer within 3s [apply, shop:product/1]"
+    );
+    assert_eq!(store.get(&key()).await.unwrap_err().kind(), UNAVAILABLE);
+    let again = store.apply(&key(), &change).await.unwrap();
+    assert_eq!(again.record().unwrap().revision.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_bounds_all_tries_together() {
+    let limit = Duration::from_millis(100);
+    let faulty = Faulty::new([Fault::NotDone(UNAVAILABLE); 3]);
+    let store = Deadline::new(Retry::new(faulty), limit);
+    let begun = tokio::time::Instant::now();
+    assert_eq!(store.get(&key()).await.unwrap_err().kind(), UNAVAILABLE);
+    assert_eq!(begun.elapsed(), limit);
+}
