@@ -39,9 +39,7 @@ impl Partition {
         id: &ExternalId,
     ) -> Option<&SyncRecord> {
         let carriers = self.carriers.get(id)?;
-        let of_type = carriers
-            .iter()
-            .filter(|carrier| carrier.entity_type == *entity_type);
+        let of_type = carriers.iter().filter(|carrier| carrier.entity_type == *entity_type);
         first_found(of_type.filter_map(|carrier| self.records.get(carrier)))
     }
 
@@ -51,15 +49,9 @@ impl Partition {
     }
 
     pub(crate) fn apply(&mut self, key: &Key, change: &Change, now: Timestamp) -> Outcome {
-        let outcome = change.settle(key, self.get(&key.entity), now, |id| {
-            self.holder(&key.entity.entity_type, id)
-        });
-        if let Outcome::Applied(Applied {
-            record,
-            replayed: false,
-            ..
-        }) = &outcome
-        {
+        let outcome = change
+            .settle(key, self.get(&key.entity), now, |id| self.holder(&key.entity.entity_type, id));
+        if let Outcome::Applied(Applied { record, replayed: false, .. }) = &outcome {
             self.replace(&key.entity, Some(record.clone()));
         }
         outcome
@@ -97,22 +89,11 @@ impl Partition {
         now: Timestamp,
     ) -> impl Iterator<Item = &'a SyncRecord> {
         let sets: Vec<_> = match filter {
-            Filter {
-                claim_id: Some(claim),
-                ..
-            } => self.by_claim.get(claim).into_iter().collect(),
-            Filter {
-                status: Some(status),
-                ..
-            } => self.by_status.get(status).into_iter().collect(),
-            Filter {
-                due: Some(true), ..
-            } => {
+            Filter { claim_id: Some(claim), .. } => self.by_claim.get(claim).into_iter().collect(),
+            Filter { status: Some(status), .. } => self.by_status.get(status).into_iter().collect(),
+            Filter { due: Some(true), .. } => {
                 let may_be_due = [Status::InProgress, Status::Failed, Status::Pending];
-                may_be_due
-                    .iter()
-                    .filter_map(|status| self.by_status.get(status))
-                    .collect()
+                may_be_due.iter().filter_map(|status| self.by_status.get(status)).collect()
             }
             _ => vec![&self.order],
         };
@@ -123,21 +104,14 @@ impl Partition {
 
     pub(crate) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claimed {
         let mut claimed = Claimed::default();
-        self.walk(&request.granted(), None, now)
-            .cloned()
-            .for_each(|record| claimed.push(record));
-        claimed
-            .leased
-            .sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
+        self.walk(&request.granted(), None, now).cloned().for_each(|record| claimed.push(record));
+        claimed.leased.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
         claimed.leased.truncate(request.limit());
 
         let due = self.due.iter().take_while(|(due_at, _)| *due_at <= now);
         let due = due.filter_map(|(_, entity)| self.records.get(entity));
         let selected = request.select(claimed.leased.len(), due);
-        let keys: Vec<Key> = selected
-            .into_iter()
-            .map(|record| record.key.clone())
-            .collect();
+        let keys: Vec<Key> = selected.into_iter().map(|record| record.key.clone()).collect();
         let change = request.change();
         for key in keys {
             if let Outcome::Applied(applied) = self.apply(&key, &change, now) {
@@ -212,14 +186,8 @@ impl Partition {
             }
         }
         if let Some(status) = next {
-            self.by_status
-                .entry(status)
-                .or_default()
-                .insert(entity.clone());
-            *self
-                .counts
-                .entry((entity.entity_type.clone(), status))
-                .or_default() += 1;
+            self.by_status.entry(status).or_default().insert(entity.clone());
+            *self.counts.entry((entity.entity_type.clone(), status)).or_default() += 1;
         }
     }
 
@@ -243,10 +211,7 @@ impl Partition {
             }
         }
         if let Some(claim) = next {
-            self.by_claim
-                .entry(claim)
-                .or_default()
-                .insert(entity.clone());
+            self.by_claim.entry(claim).or_default().insert(entity.clone());
         }
     }
 
@@ -257,11 +222,7 @@ impl Partition {
         next: Option<&SyncRecord>,
     ) {
         let ids = |record: Option<&'_ SyncRecord>| -> Vec<ExternalId> {
-            record
-                .into_iter()
-                .flat_map(SyncRecord::external_ids)
-                .cloned()
-                .collect()
+            record.into_iter().flat_map(SyncRecord::external_ids).cloned().collect()
         };
         let (before, next) = (ids(before), ids(next));
         for id in before.iter().filter(|id| !next.contains(id)) {
@@ -286,18 +247,13 @@ fn in_order<'a>(
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     let mut ranges: Vec<Peekable<btree_set::Range<'a, EntityRef>>> = sets
         .into_iter()
-        .map(|set| {
-            set.range::<EntityRef, _>((from, Bound::Unbounded))
-                .peekable()
-        })
+        .map(|set| set.range::<EntityRef, _>((from, Bound::Unbounded)).peekable())
         .collect();
     iter::from_fn(move || {
         let heads = ranges.iter_mut().filter_map(|range| {
             let head = *range.peek()?;
             Some((head, range))
         });
-        heads
-            .min_by_key(|(head, _)| *head)
-            .and_then(|(_, range)| range.next())
+        heads.min_by_key(|(head, _)| *head).and_then(|(_, range)| range.next())
     })
 }

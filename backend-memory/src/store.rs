@@ -47,10 +47,7 @@ impl MemoryStore {
     /// ```
     #[must_use]
     pub fn with_clock(clock: StoreClock) -> Self {
-        Self {
-            clock,
-            ..Self::default()
-        }
+        Self { clock, ..Self::default() }
     }
 
     fn now(&self) -> Timestamp {
@@ -121,9 +118,7 @@ impl Partitions {
             .range::<Source, _>((from, Bound::Unbounded))
             .filter(|(source, _)| filter.source.as_ref().is_none_or(|only| only == *source))
             .flat_map(|(source, partition)| {
-                let entity = key
-                    .filter(|key| key.source == *source)
-                    .map(|key| &key.entity);
+                let entity = key.filter(|key| key.source == *source).map(|key| &key.entity);
                 partition.walk(filter, entity, now)
             });
         Page::of(records.cloned(), size)
@@ -151,9 +146,7 @@ impl SyncStore for MemoryStore {
     ) -> Result<Option<SyncRecord>> {
         let ledger = self.read();
         let partition = ledger.by_source.get(source);
-        Ok(partition
-            .and_then(|partition| partition.by_external_id(entity_type, id))
-            .cloned())
+        Ok(partition.and_then(|partition| partition.by_external_id(entity_type, id)).cloned())
     }
 
     async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {
@@ -163,9 +156,7 @@ impl SyncStore for MemoryStore {
 
     async fn put(&self, record: &SyncRecord) -> Result<Imported> {
         record.validate()?;
-        Ok(self
-            .write()
-            .write(&record.key, |partition| partition.put(record)))
+        Ok(self.write().write(&record.key, |partition| partition.put(record)))
     }
 
     async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {
@@ -180,10 +171,7 @@ impl SyncStore for MemoryStore {
         let mut apply = |key: &Key, change: &Change| {
             ledger.write(key, |partition| partition.apply(key, change, now))
         };
-        items
-            .iter()
-            .map(|(key, change)| Ok(apply(key, change)))
-            .collect()
+        items.iter().map(|(key, change)| Ok(apply(key, change))).collect()
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
@@ -195,18 +183,11 @@ impl SyncStore for MemoryStore {
         let mut ledger = self.write();
         let now = self.now();
         let partition = ledger.by_source.get_mut(request.source());
-        Ok(partition
-            .map(|partition| partition.claim(request, now))
-            .unwrap_or_default())
+        Ok(partition.map(|partition| partition.claim(request, now)).unwrap_or_default())
     }
 
     async fn counts(&self, source: &Source) -> Result<Counts> {
-        Ok(self
-            .read()
-            .by_source
-            .get(source)
-            .map(Partition::counts)
-            .unwrap_or_default())
+        Ok(self.read().by_source.get(source).map(Partition::counts).unwrap_or_default())
     }
 
     async fn sources(&self) -> Result<Vec<Source>> {
@@ -226,10 +207,6 @@ impl SyncStore for MemoryStore {
 
     async fn durability(&self) -> Result<Durability> {
         let lost = Survival::MayBeLost;
-        Ok(Durability {
-            process_crash: lost,
-            power_loss: lost,
-            failover: lost,
-        })
+        Ok(Durability { process_crash: lost, power_loss: lost, failover: lost })
     }
 }

@@ -68,22 +68,11 @@ impl Ground {
         O: Future<Output: Fixture>,
     {
         let clock = ManualClock::new(at(1_700_000_000_000)).expect("within range");
-        let setup = Setup {
-            namespace: namespace(name),
-            clock: StoreClock::Manual(clock.clone()),
-        };
+        let setup = Setup { namespace: namespace(name), clock: StoreClock::Manual(clock.clone()) };
         let (store, guard) = open(setup).await.into_parts();
-        let setup = Setup {
-            namespace: namespace(name),
-            clock: StoreClock::Server,
-        };
+        let setup = Setup { namespace: namespace(name), clock: StoreClock::Server };
         let (by_own_clock, other) = open(setup).await.into_parts();
-        Self {
-            store,
-            clock,
-            by_own_clock,
-            _guards: [guard, other],
-        }
+        Self { store, clock, by_own_clock, _guards: [guard, other] }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -95,10 +84,7 @@ impl Ground {
     }
 
     pub(crate) async fn apply(&self, key: &Key, change: &Change) -> Outcome {
-        self.store
-            .apply(key, change)
-            .await
-            .expect("the change is answered")
+        self.store.apply(key, change).await.expect("the change is answered")
     }
 
     /// Applies a change that must be applied.
@@ -115,15 +101,8 @@ impl Ground {
         let Outcome::Refused(refused) = self.apply(key, change).await else {
             panic!("the change was applied");
         };
-        assert_eq!(
-            refused.record, before,
-            "a refusal shows the record as it stands"
-        );
-        assert_eq!(
-            self.get(key).await,
-            before,
-            "a refused change has no effect"
-        );
+        assert_eq!(refused.record, before, "a refusal shows the record as it stands");
+        assert_eq!(self.get(key).await, before, "a refused change has no effect");
         refused.reason
     }
 
@@ -133,11 +112,7 @@ impl Ground {
         let expected = change.apply_to(key, before.as_ref(), self.now());
         let outcome = self.apply(key, change).await;
         assert_eq!(outcome, expected, "of {change:#?}");
-        assert_eq!(
-            self.get(key).await.as_ref(),
-            expected.record(),
-            "stored of {change:#?}"
-        );
+        assert_eq!(self.get(key).await.as_ref(), expected.record(), "stored of {change:#?}");
     }
 
     pub(crate) async fn get(&self, key: &Key) -> Option<SyncRecord> {
@@ -151,28 +126,18 @@ impl Ground {
 
     pub(crate) async fn find(&self, key: &Key, id: &str) -> Option<Key> {
         let (source, entity_type) = (&key.source, &key.entity.entity_type);
-        let found = self
-            .store
-            .by_external_id(source, entity_type, &external_id(id))
-            .await;
-        found
-            .expect("the lookup is answered")
-            .map(|record| record.key)
+        let found = self.store.by_external_id(source, entity_type, &external_id(id)).await;
+        found.expect("the lookup is answered").map(|record| record.key)
     }
 
     pub(crate) async fn claim(&self, request: &ClaimRequest) -> Claimed {
-        self.store
-            .claim(request)
-            .await
-            .expect("the claim is answered")
+        self.store.claim(request).await.expect("the claim is answered")
     }
 
     /// Claims one record, which must be that of `key`.
     pub(crate) async fn lease(&self, key: &Key) -> SyncRecord {
         let claimed = self.claim(&request(1)).await;
-        let [record] = claimed.leased.as_slice() else {
-            panic!("one lease of {claimed:?}")
-        };
+        let [record] = claimed.leased.as_slice() else { panic!("one lease of {claimed:?}") };
         assert_eq!(record.key, *key);
         record.clone()
     }
@@ -182,15 +147,8 @@ impl Ground {
         let size = PageSize::new(size).expect("within range");
         let (mut keys, mut after) = (Vec::new(), None);
         loop {
-            let page = self
-                .store
-                .list(filter, after.as_ref(), size)
-                .await
-                .expect("a page");
-            assert!(
-                page.records.len() <= size.get(),
-                "no page is larger than asked for"
-            );
+            let page = self.store.list(filter, after.as_ref(), size).await.expect("a page");
+            assert!(page.records.len() <= size.get(), "no page is larger than asked for");
             keys.extend(page.records.into_iter().map(|record| record.key));
             after = page.next;
             if after.is_none() {
@@ -201,10 +159,7 @@ impl Ground {
 
     /// Checks that every index agrees with the records.
     pub(crate) async fn is_sound(&self) {
-        assert_eq!(
-            self.store.verify().await.expect("the store is verified"),
-            []
-        );
+        assert_eq!(self.store.verify().await.expect("the store is verified"), []);
     }
 }
 

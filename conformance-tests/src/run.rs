@@ -61,9 +61,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "the behaviour found a fault")]
     fn a_behaviour_that_panics_fails_the_test() {
-        run("panics", store, |_| async {
-            panic!("the behaviour found a fault")
-        });
+        run("panics", store, |_| async { panic!("the behaviour found a fault") });
     }
 
     #[test]

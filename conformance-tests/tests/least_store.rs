@@ -43,10 +43,7 @@ impl SyncStore for LeastStore {
         entity_type: &EntityType,
         id: &ExternalId,
     ) -> Result<Option<SyncRecord>> {
-        Ok(self
-            .ledger()
-            .by_external_id(source, entity_type, id)
-            .cloned())
+        Ok(self.ledger().by_external_id(source, entity_type, id).cloned())
     }
 
     async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {
@@ -63,10 +60,7 @@ impl SyncStore for LeastStore {
 }
 
 async fn store(setup: Setup) -> LeastStore {
-    LeastStore {
-        ledger: Mutex::default(),
-        clock: setup.clock,
-    }
+    LeastStore { ledger: Mutex::default(), clock: setup.clock }
 }
 
 sync_tracker_conformance::suite!(store);

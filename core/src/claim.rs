@@ -43,10 +43,7 @@ impl ClaimId {
     /// A new id without a label.
     #[must_use]
     pub fn random() -> Self {
-        Self {
-            label: "".into(),
-            change_id: ChangeId::random(),
-        }
+        Self { label: "".into(), change_id: ChangeId::random() }
     }
 
     /// A new id with a label, such as the name of the worker: 1 to 128 bytes without control
@@ -58,10 +55,7 @@ impl ClaimId {
     pub fn labelled(label: impl AsRef<str>) -> Result<Self, Error> {
         let label = label.as_ref();
         text::check("claim label", label, Self::MAX_LABEL_BYTES)?;
-        Ok(Self {
-            label: label.into(),
-            change_id: ChangeId::random(),
-        })
+        Ok(Self { label: label.into(), change_id: ChangeId::random() })
     }
 
     /// The id under which the claim changes each record. A claim that comes late a second time
@@ -93,10 +87,7 @@ impl std::str::FromStr for ClaimId {
         if !label.is_empty() {
             text::check("claim label", label, Self::MAX_LABEL_BYTES)?;
         }
-        Ok(Self {
-            label: label.into(),
-            change_id: ChangeId::from_bits(bits),
-        })
+        Ok(Self { label: label.into(), change_id: ChangeId::from_bits(bits) })
     }
 }
 
@@ -143,23 +134,13 @@ impl ClaimRequest {
         max_attempts: u32,
     ) -> Result<Self, Error> {
         if !(1..=Self::MAX_LIMIT).contains(&limit) {
-            return Err(Error::invalid(
-                "claim limit",
-                format!("is {limit}"),
-                "1 to 1,000",
-            ));
+            return Err(Error::invalid("claim limit", format!("is {limit}"), "1 to 1,000"));
         }
         Millis::lease(ttl.to_duration())?;
         if max_attempts == 0 {
             return Err(Error::invalid("maximum attempts", "is 0", "1 or more"));
         }
-        Ok(Self {
-            source,
-            claim_id,
-            limit,
-            ttl,
-            max_attempts,
-        })
+        Ok(Self { source, claim_id, limit, ttl, max_attempts })
     }
 
     /// The source.
@@ -199,19 +180,10 @@ impl ClaimRequest {
     /// stays in doubt as a dead letter.
     #[must_use]
     pub fn change(&self) -> Change {
-        let due = Guard {
-            due: Some(true),
-            ..Guard::default()
-        };
-        let vanished_in_create = Guard {
-            leased: Some(true),
-            known: Some(false),
-            ..due.clone()
-        };
-        let over = |guard: &Guard| Guard {
-            attempts_at_least: Some(self.max_attempts),
-            ..guard.clone()
-        };
+        let due = Guard { due: Some(true), ..Guard::default() };
+        let vanished_in_create = Guard { leased: Some(true), known: Some(false), ..due.clone() };
+        let over =
+            |guard: &Guard| Guard { attempts_at_least: Some(self.max_attempts), ..guard.clone() };
         let dead = Patch {
             held: HeldOp::Dead,
             retry_at: RetryOp::Clear,
@@ -220,33 +192,15 @@ impl ClaimRequest {
         };
         let grant = Patch {
             attempts: AttemptsOp::Charge,
-            lease: LeaseOp::Grant {
-                claim_id: self.claim_id.clone(),
-                ttl: self.ttl,
-            },
+            lease: LeaseOp::Grant { claim_id: self.claim_id.clone(), ttl: self.ttl },
             ..Patch::default()
         };
-        let in_doubt = |patch: &Patch| Patch {
-            in_doubt: FlagOp::Set,
-            ..patch.clone()
-        };
+        let in_doubt = |patch: &Patch| Patch { in_doubt: FlagOp::Set, ..patch.clone() };
         Change::of([
-            Arm {
-                when: over(&vanished_in_create),
-                then: in_doubt(&dead),
-            },
-            Arm {
-                when: over(&due),
-                then: dead,
-            },
-            Arm {
-                when: vanished_in_create,
-                then: in_doubt(&grant),
-            },
-            Arm {
-                when: due,
-                then: grant,
-            },
+            Arm { when: over(&vanished_in_create), then: in_doubt(&dead) },
+            Arm { when: over(&due), then: dead },
+            Arm { when: vanished_in_create, then: in_doubt(&grant) },
+            Arm { when: due, then: grant },
         ])
         .with_id(self.claim_id.change_id)
     }
@@ -279,19 +233,13 @@ impl ClaimRequest {
             return vec![first];
         }
         let room = self.limit.saturating_sub(granted);
-        due.filter(|record| !lease_ran_out(record))
-            .take(room)
-            .collect()
+        due.filter(|record| !lease_ran_out(record)).take(room).collect()
     }
 
     /// The records that the claim may take.
     #[must_use]
     pub fn due(&self) -> Filter {
-        Filter {
-            source: Some(self.source.clone()),
-            due: Some(true),
-            ..Filter::default()
-        }
+        Filter { source: Some(self.source.clone()), due: Some(true), ..Filter::default() }
     }
 
     /// The live leases of this very claim, granted by an earlier call whose reply was lost.

@@ -111,10 +111,7 @@ impl Token {
     /// than the next number, so tokens grow even across a failover that lost writes.
     #[must_use]
     pub(crate) fn grant(self, now: Timestamp) -> Self {
-        let micros = u64::try_from(now.as_millis())
-            .unwrap_or(0)
-            .saturating_mul(1_000)
-            .min(MAX);
+        let micros = u64::try_from(now.as_millis()).unwrap_or(0).saturating_mul(1_000).min(MAX);
         Self(self.next().0.max(micros))
     }
 }

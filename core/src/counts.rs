@@ -20,27 +20,18 @@ impl Counts {
     /// How many are in a status.
     #[must_use]
     pub fn in_status(&self, status: Status) -> u64 {
-        self.0
-            .iter()
-            .filter(|((_, of), _)| *of == status)
-            .map(|(_, count)| count)
-            .sum()
+        self.0.iter().filter(|((_, of), _)| *of == status).map(|(_, count)| count).sum()
     }
 
     /// How many entities of a type are in a status.
     #[must_use]
     pub fn of(&self, entity_type: &EntityType, status: Status) -> u64 {
-        self.0
-            .get(&(entity_type.clone(), status))
-            .copied()
-            .unwrap_or(0)
+        self.0.get(&(entity_type.clone(), status)).copied().unwrap_or(0)
     }
 
     /// Each type and status that occurs, with its count.
     pub fn iter(&self) -> impl Iterator<Item = (&EntityType, Status, u64)> {
-        self.0
-            .iter()
-            .map(|((entity_type, status), count)| (entity_type, *status, *count))
+        self.0.iter().map(|((entity_type, status), count)| (entity_type, *status, *count))
     }
 
     /// Counts one record more.
@@ -53,10 +44,6 @@ impl Counts {
 impl FromIterator<(EntityType, Status, u64)> for Counts {
     fn from_iter<I: IntoIterator<Item = (EntityType, Status, u64)>>(counts: I) -> Self {
         let nonzero = counts.into_iter().filter(|(_, _, count)| *count > 0);
-        Self(
-            nonzero
-                .map(|(of, status, count)| ((of, status), count))
-                .collect(),
-        )
+        Self(nonzero.map(|(of, status, count)| ((of, status), count)).collect())
     }
 }

@@ -85,10 +85,7 @@ impl Error {
     /// A value that breaks a limit: which field, what is wrong with it, what the limit is.
     #[must_use]
     pub fn invalid(field: &str, problem: impl fmt::Display, limit: impl fmt::Display) -> Self {
-        Self::new(
-            ErrorKind::Invalid,
-            format!("{field} {problem} (limit: {limit})"),
-        )
+        Self::new(ErrorKind::Invalid, format!("{field} {problem} (limit: {limit})"))
     }
 
     /// Adds the operation that failed, unless it is known already.
@@ -177,14 +174,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            kind,
-            message,
-            operation,
-            store,
-            key,
-            source,
-        } = &*self.0;
+        let Inner { kind, message, operation, store, key, source } = &*self.0;
         f.debug_struct("Error")
             .field("kind", kind)
             .field("message", message)
@@ -198,10 +188,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 

@@ -39,11 +39,7 @@ impl FailureNote {
     #[must_use]
     pub fn new(class: FailureClass, message: impl AsRef<str>) -> Self {
         let message = printable(message.as_ref(), Self::MAX_MESSAGE_BYTES);
-        Self {
-            class,
-            code: None,
-            message,
-        }
+        Self { class, code: None, message }
     }
 
     /// It may work later.
@@ -100,11 +96,7 @@ impl FailureNote {
 fn printable(text: &str, max: usize) -> Box<str> {
     let mut kept = String::with_capacity(text.len().min(max));
     for c in text.chars() {
-        let c = if c.is_control() && c != '\n' && c != '\t' {
-            '\u{FFFD}'
-        } else {
-            c
-        };
+        let c = if c.is_control() && c != '\n' && c != '\t' { '\u{FFFD}' } else { c };
         if kept.len() + c.len_utf8() > max {
             break;
         }
@@ -132,11 +124,7 @@ impl Failure {
     /// The failure to keep when `note` follows `before`.
     #[must_use]
     pub(crate) fn noted(before: Option<&Self>, note: &FailureNote, now: Timestamp) -> Self {
-        let FailureNote {
-            class,
-            code,
-            message,
-        } = note;
+        let FailureNote { class, code, message } = note;
         Self {
             class: *class,
             code: code.clone(),

@@ -74,9 +74,7 @@ macro_rules! ids_from_integers {
         }
     )*};
 }
-ids_from_integers!(
-    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize
-);
+ids_from_integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
 
 /// A local entity: its type and its id.
 ///
@@ -117,10 +115,7 @@ impl EntityRef {
     /// The key of this entity's record in `source`.
     #[must_use]
     pub fn in_source(&self, source: &Source) -> Key {
-        Key {
-            source: source.clone(),
-            entity: self.clone(),
-        }
+        Key { source: source.clone(), entity: self.clone() }
     }
 }
 

@@ -131,25 +131,15 @@ impl Ledger {
     pub fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claimed {
         let of = |filter: Filter| {
             let records = self.records.values();
-            let mut found: Vec<_> = records
-                .filter(|record| filter.matches(record, now))
-                .collect();
+            let mut found: Vec<_> = records.filter(|record| filter.matches(record, now)).collect();
             found.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
             found
         };
         let granted = of(request.granted());
         let due = of(request.due());
-        let selected: Vec<_> = request
-            .select(granted.len(), due)
-            .into_iter()
-            .cloned()
-            .collect();
+        let selected: Vec<_> = request.select(granted.len(), due).into_iter().cloned().collect();
         let mut claimed = Claimed::default();
-        granted
-            .into_iter()
-            .take(request.limit())
-            .cloned()
-            .for_each(|record| claimed.push(record));
+        granted.into_iter().take(request.limit()).cloned().for_each(|record| claimed.push(record));
         for candidate in selected {
             if let Outcome::Applied(applied) = request.claim_to(&candidate, now) {
                 self.records.insert(candidate.key, applied.record.clone());
@@ -181,11 +171,7 @@ impl Ledger {
     /// The records of one entity, ordered by source.
     #[must_use]
     pub fn records_of(&self, entity: &EntityRef) -> Vec<SyncRecord> {
-        self.records
-            .values()
-            .filter(|record| record.key.entity == *entity)
-            .cloned()
-            .collect()
+        self.records.values().filter(|record| record.key.entity == *entity).cloned().collect()
     }
 }
 

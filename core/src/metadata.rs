@@ -146,17 +146,11 @@ impl MetadataMerge {
         remove: impl IntoIterator<Item = K>,
     ) -> Result<Self, Error> {
         let remove: Vec<Box<str>> = remove.into_iter().map(Into::into).collect();
-        remove
-            .iter()
-            .try_for_each(|key| check_text("key to remove", key))?;
+        remove.iter().try_for_each(|key| check_text("key to remove", key))?;
         let size: usize = remove.iter().map(|key| key.len()).sum();
         if size > Metadata::MAX_BYTES {
             let limit = format!("{} bytes", Metadata::MAX_BYTES);
-            return Err(Error::invalid(
-                FIELD,
-                format!("removes {size} bytes of keys"),
-                limit,
-            ));
+            return Err(Error::invalid(FIELD, format!("removes {size} bytes of keys"), limit));
         }
         Ok(Self { set, remove })
     }
@@ -181,9 +175,7 @@ fn normalise(value: &mut Value, depth: usize) -> Result<(), Error> {
         Value::String(text) => check_text("text", text),
         Value::Array(items) => {
             check_depth(depth)?;
-            items
-                .iter_mut()
-                .try_for_each(|item| normalise(item, depth + 1))
+            items.iter_mut().try_for_each(|item| normalise(item, depth + 1))
         }
         Value::Object(map) => normalise_object(map, depth),
     }
@@ -207,11 +199,7 @@ fn normalise_number(number: &mut Number) -> Result<(), Error> {
         return Err(Error::invalid(FIELD, problem, "at most 2^63 - 1"));
     }
     let Some(float) = number.as_f64().filter(|float| float.is_finite()) else {
-        return Err(Error::invalid(
-            FIELD,
-            format!("has the number {number}"),
-            "a finite float",
-        ));
+        return Err(Error::invalid(FIELD, format!("has the number {number}"), "a finite float"));
     };
     if let Some(integer) = integral(float) {
         *number = Number::from(integer);
@@ -228,11 +216,7 @@ fn integral(float: f64) -> Option<i64> {
 
 fn check_text(what: &str, text: &str) -> Result<(), Error> {
     if text.contains('\0') {
-        return Err(Error::invalid(
-            FIELD,
-            format!("has U+0000 in a {what}"),
-            "no U+0000",
-        ));
+        return Err(Error::invalid(FIELD, format!("has U+0000 in a {what}"), "no U+0000"));
     }
     Ok(())
 }

@@ -32,26 +32,13 @@ impl Filter {
     /// Whether the record passes at `now`, the store's time.
     #[must_use]
     pub fn matches(&self, record: &SyncRecord, now: Timestamp) -> bool {
-        let Self {
-            source,
-            entity_type,
-            status,
-            due,
-            claim_id,
-        } = self;
-        source
-            .as_ref()
-            .is_none_or(|source| *source == record.key.source)
-            && entity_type
-                .as_ref()
-                .is_none_or(|of| *of == record.key.entity.entity_type)
+        let Self { source, entity_type, status, due, claim_id } = self;
+        source.as_ref().is_none_or(|source| *source == record.key.source)
+            && entity_type.as_ref().is_none_or(|of| *of == record.key.entity.entity_type)
             && status.is_none_or(|status| status == record.status())
             && due.is_none_or(|due| due == record.is_due(now))
             && claim_id.as_ref().is_none_or(|claim| {
-                record
-                    .lease
-                    .as_ref()
-                    .is_some_and(|lease| lease.claim_id == *claim)
+                record.lease.as_ref().is_some_and(|lease| lease.claim_id == *claim)
             })
     }
 }
@@ -73,11 +60,7 @@ impl PageSize {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) unless it is 1 to 1,000.
     pub fn new(records: usize) -> Result<Self, Error> {
         if !(1..=Self::MAX.0).contains(&records) {
-            return Err(Error::invalid(
-                "page size",
-                format!("is {records}"),
-                "1 to 1,000",
-            ));
+            return Err(Error::invalid("page size", format!("is {records}"), "1 to 1,000"));
         }
         Ok(Self(records))
     }
@@ -111,13 +94,8 @@ impl Page {
     pub fn of(records: impl IntoIterator<Item = SyncRecord>, size: PageSize) -> Self {
         let mut records = records.into_iter();
         let page: Vec<_> = records.by_ref().take(size.get()).collect();
-        let next = records
-            .next()
-            .and_then(|_| page.last().map(|last| Cursor::after(&last.key)));
-        Self {
-            records: page,
-            next,
-        }
+        let next = records.next().and_then(|_| page.last().map(|last| Cursor::after(&last.key)));
+        Self { records: page, next }
     }
 }
 
@@ -207,11 +185,7 @@ impl std::str::FromStr for Cursor {
             [source, entity_type, entity_id] => {
                 Key::new(*source, *entity_type, *entity_id).map(Position::AfterKey)
             }
-            _ => Err(Error::invalid(
-                "cursor",
-                "has the wrong number of parts",
-                "1 or 3",
-            )),
+            _ => Err(Error::invalid("cursor", "has the wrong number of parts", "1 or 3")),
         };
         position.map(Self).map_err(|error| {
             Error::invalid("cursor", "is none of this ledger", "as a page gave it").caused_by(error)

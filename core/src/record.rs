@@ -180,10 +180,7 @@ impl SyncRecord {
     ) -> Option<Refusal> {
         self.newly_held(before).find_map(|id| {
             let by = holder(id).filter(|by| *by != self.key.entity)?;
-            Some(Refusal::ExternalIdTaken {
-                id: id.clone(),
-                by: Some(by),
-            })
+            Some(Refusal::ExternalIdTaken { id: id.clone(), by: Some(by) })
         })
     }
 
@@ -194,10 +191,8 @@ impl SyncRecord {
         const NAMESPACE: Uuid = Uuid::from_u128(0x6b2f_4d1c_91e7_4f0a_8c53_0de2_a7b8_95f4);
         let Key { source, entity } = &self.key;
         // Parts hold no control character, so the joined text is that of one key only.
-        let name = format!(
-            "{source}\0{}\0{}\0{}",
-            entity.entity_type, entity.entity_id, self.incarnation
-        );
+        let name =
+            format!("{source}\0{}\0{}\0{}", entity.entity_type, entity.entity_id, self.incarnation);
         Uuid::new_v5(&NAMESPACE, name.as_bytes())
     }
 
@@ -229,17 +224,9 @@ impl SyncRecord {
                 Err(Error::invalid(field, "does not fit the record", limit))
             }
         };
-        require(
-            self.incarnation > Incarnation::ZERO,
-            "incarnation",
-            "1 or more",
-        )?;
+        require(self.incarnation > Incarnation::ZERO, "incarnation", "1 or more")?;
         require(self.version > Version::ZERO, "version", "1 or more")?;
-        require(
-            self.synced_revision <= self.revision,
-            "synced revision",
-            "the revision",
-        )?;
+        require(self.synced_revision <= self.revision, "synced revision", "the revision")?;
         require(
             self.pending_since.is_some() == self.is_dirty(),
             "pending since",
@@ -248,11 +235,7 @@ impl SyncRecord {
         require(self.echoes.len() <= Self::MAX_ECHOES, "echoes", "4")?;
         let mut ids: Vec<_> = self.external_ids().collect();
         ids.sort_unstable();
-        require(
-            ids.windows(2).all(|pair| pair[0] != pair[1]),
-            "aliases",
-            "each id once",
-        )
+        require(ids.windows(2).all(|pair| pair[0] != pair[1]), "aliases", "each id once")
     }
 }
 
@@ -352,11 +335,7 @@ impl TryFrom<Vec<ChangeId>> for RecentChanges {
 
     fn try_from(ids: Vec<ChangeId>) -> Result<Self, Error> {
         if ids.len() > Self::CAPACITY {
-            return Err(Error::invalid(
-                "recent changes",
-                format!("are {}", ids.len()),
-                "16",
-            ));
+            return Err(Error::invalid("recent changes", format!("are {}", ids.len()), "16"));
         }
         Ok(Self(ids.into()))
     }

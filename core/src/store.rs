@@ -145,15 +145,9 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
     ///
     /// The default reads them all.
     async fn counts(&self, source: &Source) -> Result<Counts> {
-        let filter = Filter {
-            source: Some(source.clone()),
-            ..Filter::default()
-        };
+        let filter = Filter { source: Some(source.clone()), ..Filter::default() };
         let mut counts = Counts::default();
-        all(self, &filter)
-            .await?
-            .iter()
-            .for_each(|record| counts.add(record));
+        all(self, &filter).await?.iter().for_each(|record| counts.add(record));
         Ok(counts)
     }
 
@@ -163,9 +157,7 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
         let mut sources: Vec<Source> = Vec::new();
         loop {
             let after = sources.last().map(Cursor::after_source);
-            let page = self
-                .list(&Filter::default(), after.as_ref(), PageSize::ONE)
-                .await?;
+            let page = self.list(&Filter::default(), after.as_ref(), PageSize::ONE).await?;
             match page.records.into_iter().next() {
                 Some(first) => sources.push(first.key.source),
                 None => return Ok(sources),
@@ -176,10 +168,7 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
     /// The records of one entity in all sources, ordered by source.
     async fn records_of(&self, entity: &EntityRef) -> Result<Vec<SyncRecord>> {
         let sources = self.sources().await?;
-        let keys: Vec<_> = sources
-            .iter()
-            .map(|source| entity.in_source(source))
-            .collect();
+        let keys: Vec<_> = sources.iter().map(|source| entity.in_source(source)).collect();
         Ok(self.get_many(&keys).await?.into_iter().flatten().collect())
     }
 

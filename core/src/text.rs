@@ -7,11 +7,7 @@ use crate::error::Error;
 /// Nothing is trimmed, folded or normalised: such text is compared byte by byte.
 pub(crate) fn check(field: &'static str, text: &str, max: usize) -> Result<(), Error> {
     if text.is_empty() {
-        return Err(Error::invalid(
-            field,
-            "is empty",
-            format!("1 to {max} bytes"),
-        ));
+        return Err(Error::invalid(field, "is empty", format!("1 to {max} bytes")));
     }
     if text.len() > max {
         let problem = format!("is {} bytes long", text.len());

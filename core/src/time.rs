@@ -47,11 +47,7 @@ impl Timestamp {
     /// This machine's time.
     #[must_use]
     pub fn now() -> Self {
-        Self(
-            Utc::now()
-                .timestamp_millis()
-                .clamp(Self::MIN.0, Self::MAX.0),
-        )
+        Self(Utc::now().timestamp_millis().clamp(Self::MIN.0, Self::MAX.0))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z; negative before.
@@ -85,11 +81,7 @@ impl TryFrom<DateTime<Utc>> for Timestamp {
 /// RFC 3339 with milliseconds.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            &self
-                .to_datetime()
-                .to_rfc3339_opts(SecondsFormat::Millis, true),
-        )
+        f.write_str(&self.to_datetime().to_rfc3339_opts(SecondsFormat::Millis, true))
     }
 }
 
@@ -135,11 +127,7 @@ impl Millis {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) above 3,650 days.
     pub fn new(millis: u64) -> Result<Self, Error> {
         if millis > Self::MAX.0 {
-            return Err(Error::invalid(
-                "duration",
-                format!("is {millis} ms"),
-                "3,650 days",
-            ));
+            return Err(Error::invalid("duration", format!("is {millis} ms"), "3,650 days"));
         }
         Ok(Self(millis))
     }
@@ -148,11 +136,7 @@ impl Millis {
     pub(crate) fn lease(ttl: Duration) -> Result<Self, Error> {
         let ttl = Self::try_from(ttl)?;
         if ttl == Self::ZERO {
-            return Err(Error::invalid(
-                "lease",
-                "runs less than 1 ms",
-                "1 ms to 3,650 days",
-            ));
+            return Err(Error::invalid("lease", "runs less than 1 ms", "1 ms to 3,650 days"));
         }
         Ok(ttl)
     }
@@ -247,11 +231,7 @@ impl ManualClock {
     pub fn set(&self, instant: Timestamp) -> Result<(), Error> {
         if !(0..=Self::LAST_MILLIS).contains(&instant.0) {
             let problem = format!("is {instant}");
-            return Err(Error::invalid(
-                "manual clock",
-                problem,
-                "years 1970 to 2112",
-            ));
+            return Err(Error::invalid("manual clock", problem, "years 1970 to 2112"));
         }
         self.0.store(instant.0, Ordering::SeqCst);
         Ok(())

@@ -46,10 +46,7 @@ pub async fn verify<S: SyncStore + ?Sized>(store: &S) -> Result<Vec<Discrepancy>
     }
     let mut counts: BTreeMap<Source, Counts> = BTreeMap::new();
     for record in &records {
-        counts
-            .entry(record.key.source.clone())
-            .or_default()
-            .add(record);
+        counts.entry(record.key.source.clone()).or_default().add(record);
     }
     for (source, counts) in &counts {
         found.check_source(store, source, counts).await?;
@@ -64,10 +61,7 @@ struct Discrepancies(Vec<Discrepancy>);
 impl Discrepancies {
     fn expect(&mut self, holds: bool, key: Option<&Key>, problem: impl FnOnce() -> String) {
         if !holds {
-            self.0.push(Discrepancy {
-                key: key.cloned(),
-                problem: problem(),
-            });
+            self.0.push(Discrepancy { key: key.cloned(), problem: problem() });
         }
     }
 
@@ -89,14 +83,10 @@ impl Discrepancies {
             self.expect(false, key, || error.to_string());
         }
         let got = store.get(&record.key).await?;
-        self.expect(got.as_ref() == Some(record), key, || {
-            "is listed and got differently".into()
-        });
+        self.expect(got.as_ref() == Some(record), key, || "is listed and got differently".into());
         let of_entity = store.records_of(&record.key.entity).await?;
         let there = of_entity.iter().any(|other| other.key == record.key);
-        self.expect(there, key, || {
-            "is not found among the records of its entity".into()
-        });
+        self.expect(there, key, || "is not found among the records of its entity".into());
         Ok(())
     }
 
@@ -115,15 +105,11 @@ impl Discrepancies {
                         && other.external_ids().any(|carried| carried == id)
                 })
             };
-            let holders = carriers()
-                .filter(|other| other.holds_external_ids())
-                .count();
+            let holders = carriers().filter(|other| other.holds_external_ids()).count();
             self.expect(holders <= 1, Some(&record.key), || {
                 format!("external id {id} has {holders} holders")
             });
-            let found = store
-                .by_external_id(source, &entity.entity_type, id)
-                .await?;
+            let found = store.by_external_id(source, &entity.entity_type, id).await?;
             let expected = first_found(carriers());
             self.expect(found.as_ref() == expected, Some(&record.key), || {
                 let found = found.as_ref().map(|found| &found.key);
@@ -140,9 +126,7 @@ impl Discrepancies {
         expected: &Counts,
     ) -> Result<()> {
         let listed = store.sources().await?.contains(source);
-        self.expect(listed, None, || {
-            format!("source {source} has records and is not listed")
-        });
+        self.expect(listed, None, || format!("source {source} has records and is not listed"));
         let counted = store.counts(source).await?;
         self.expect(counted == *expected, None, || {
             format!("counts of {source}: {counted:?} instead of {expected:?}")
@@ -156,34 +140,15 @@ impl Discrepancies {
         records: &[SyncRecord],
     ) -> Result<()> {
         for status in Status::ALL {
-            let filter = Filter {
-                status: Some(status),
-                ..Filter::default()
-            };
+            let filter = Filter { status: Some(status), ..Filter::default() };
             let listed = all(store, &filter).await?;
             let expected = records.iter().filter(|record| record.status() == status);
             self.expect(listed.iter().eq(expected), None, || {
                 format!("the list of {status} disagrees with the records")
             });
         }
-        let mut due = all(
-            store,
-            &Filter {
-                due: Some(true),
-                ..Filter::default()
-            },
-        )
-        .await?;
-        due.extend(
-            all(
-                store,
-                &Filter {
-                    due: Some(false),
-                    ..Filter::default()
-                },
-            )
-            .await?,
-        );
+        let mut due = all(store, &Filter { due: Some(true), ..Filter::default() }).await?;
+        due.extend(all(store, &Filter { due: Some(false), ..Filter::default() }).await?);
         due.sort_by(|a, b| a.key.cmp(&b.key));
         self.expect(due.as_slice() == records, None, || {
             "what is due and what is not are not all the records".into()

@@ -35,10 +35,7 @@ struct Faulty {
 
 impl Faulty {
     fn new(plan: impl IntoIterator<Item = Fault>) -> Self {
-        Self {
-            store: MemoryStore::new(),
-            plan: Mutex::new(plan.into_iter().collect()),
-        }
+        Self { store: MemoryStore::new(), plan: Mutex::new(plan.into_iter().collect()) }
     }
 
     async fn call<T>(&self, done: impl Future<Output = Result<T>> + Send) -> Result<T> {
@@ -74,8 +71,7 @@ impl SyncStore for Faulty {
         entity_type: &EntityType,
         id: &ExternalId,
     ) -> Result<Option<SyncRecord>> {
-        self.call(self.store.by_external_id(source, entity_type, id))
-            .await
+        self.call(self.store.by_external_id(source, entity_type, id)).await
     }
 
     async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {
@@ -100,10 +96,7 @@ const UNAVAILABLE: ErrorKind = ErrorKind::Unavailable;
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_is_retried_and_nothing_is_applied_twice() {
-    let store = Retry::new(Faulty::new([
-        Fault::Done(UNKNOWN),
-        Fault::NotDone(UNAVAILABLE),
-    ]));
+    let store = Retry::new(Faulty::new([Fault::Done(UNKNOWN), Fault::NotDone(UNAVAILABLE)]));
     let outcome = store.apply(&key(), &rules::updated()).await.unwrap();
     assert!(matches!(&outcome, Outcome::Applied(applied) if applied.replayed));
     assert_eq!(outcome.record().unwrap().revision.get(), 1);
@@ -114,35 +107,17 @@ async fn three_tries_are_all() {
     let store = Retry::new(Faulty::new([Fault::NotDone(UNAVAILABLE); 3]));
     let error = store.apply(&key(), &rules::updated()).await.unwrap_err();
     assert_eq!(error.kind(), UNAVAILABLE);
-    assert!(
-        store
-            .apply(&key(), &rules::updated())
-            .await
-            .unwrap()
-            .is_applied()
-    );
+    assert!(store.apply(&key(), &rules::updated()).await.unwrap().is_applied());
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_unknown_outcome_makes_the_call_unknown_whatever_follows() {
     let internal = ErrorKind::Internal;
     for plan in [
-        vec![
-            Fault::Done(UNKNOWN),
-            Fault::NotDone(UNAVAILABLE),
-            Fault::NotDone(UNAVAILABLE),
-        ],
-        vec![
-            Fault::NotDone(UNAVAILABLE),
-            Fault::Done(UNKNOWN),
-            Fault::NotDone(UNAVAILABLE),
-        ],
+        vec![Fault::Done(UNKNOWN), Fault::NotDone(UNAVAILABLE), Fault::NotDone(UNAVAILABLE)],
+        vec![Fault::NotDone(UNAVAILABLE), Fault::Done(UNKNOWN), Fault::NotDone(UNAVAILABLE)],
         vec![Fault::Done(UNKNOWN), Fault::NotDone(internal)],
-        vec![
-            Fault::NotDone(UNAVAILABLE),
-            Fault::NotDone(UNAVAILABLE),
-            Fault::Done(UNKNOWN),
-        ],
+        vec![Fault::NotDone(UNAVAILABLE), Fault::NotDone(UNAVAILABLE), Fault::Done(UNKNOWN)],
     ] {
         let store = Retry::new(Faulty::new(plan));
         let error = store.apply(&key(), &rules::updated()).await.unwrap_err();
@@ -183,10 +158,7 @@ async fn a_late_write_is_unknown_and_a_late_read_unavailable() {
     let error = store.apply(&key(), &change).await.unwrap_err();
     assert_eq!(error.kind(), UNKNOWN);
     assert_eq!(begun.elapsed(), limit);
-    assert_eq!(
-        error.to_string(),
-        "outcome unknown: no answer within 3s [apply, shop:product/1]"
-    );
+    assert_eq!(error.to_string(), "outcome unknown: no answer within 3s [apply, shop:product/1]");
     assert_eq!(store.get(&key()).await.unwrap_err().kind(), UNAVAILABLE);
     let again = store.apply(&key(), &change).await.unwrap();
     assert_eq!(again.record().unwrap().revision.get(), 1);

@@ -80,10 +80,7 @@ fn external_id(number: u8) -> ExternalId {
 }
 
 fn success(id: Option<u8>) -> Success {
-    Success {
-        external_id: id.map(external_id),
-        ..Success::default()
-    }
+    Success { external_id: id.map(external_id), ..Success::default() }
 }
 
 fn schedule() -> RetrySchedule {
@@ -100,12 +97,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let now = Timestamp::from_millis(1_000_000).unwrap();
-        Self {
-            ledger: Ledger::default(),
-            now,
-            leases: Vec::new(),
-            made: Vec::new(),
-        }
+        Self { ledger: Ledger::default(), now, leases: Vec::new(), made: Vec::new() }
     }
 
     fn take(&mut self, step: &Step) {
@@ -113,32 +105,16 @@ impl World {
             Step::Created(number) => (key(*number), rules::created()),
             Step::Updated(number) => (key(*number), rules::updated()),
             Step::Deleted(number) => (key(*number), rules::deleted()),
-            Step::MarkSynced(number, id) => (
-                key(*number),
-                MarkSynced {
-                    success: success(*id),
-                }
-                .change(),
-            ),
+            Step::MarkSynced(number, id) => {
+                (key(*number), MarkSynced { success: success(*id) }.change())
+            }
             Step::Bind(number, id) => {
-                let bind = Bind {
-                    external_id: external_id(*id),
-                    mode: BindMode::Add,
-                };
+                let bind = Bind { external_id: external_id(*id), mode: BindMode::Add };
                 (key(*number), bind.change())
             }
             Step::Rebind(number, id, old) => {
-                let mode = BindMode::Rebind {
-                    expected: external_id(*old),
-                };
-                (
-                    key(*number),
-                    Bind {
-                        external_id: external_id(*id),
-                        mode,
-                    }
-                    .change(),
-                )
+                let mode = BindMode::Rebind { expected: external_id(*old) };
+                (key(*number), Bind { external_id: external_id(*id), mode }.change())
             }
             Step::Claim(limit) => return self.claim(*limit),
             Step::Report(back, report) => {
@@ -166,11 +142,7 @@ impl World {
         let before = self.ledger.get(&key).cloned();
         let outcome = self.ledger.apply(&key, &change, self.now);
         let after = self.ledger.get(&key).cloned();
-        assert_eq!(
-            outcome.record(),
-            after.as_ref(),
-            "the answer is the record as it stands"
-        );
+        assert_eq!(outcome.record(), after.as_ref(), "the answer is the record as it stands");
         let version = |record: &Option<SyncRecord>| record.as_ref().map_or(0, |r| r.version.get());
         match &outcome {
             Outcome::Applied(_) => assert_eq!(version(&after), version(&before) + 1),
@@ -182,9 +154,8 @@ impl World {
     /// A change is not applied again while the record remembers it.
     fn replay(&mut self, key: &Key, change: &Change) {
         let before = self.ledger.get(key).cloned();
-        let remembered = before
-            .as_ref()
-            .is_some_and(|record| record.recent_changes.contains(change.id()));
+        let remembered =
+            before.as_ref().is_some_and(|record| record.recent_changes.contains(change.id()));
         let outcome = self.ledger.apply(key, change, self.now);
         if remembered {
             assert_eq!(self.ledger.get(key), before.as_ref());
@@ -197,11 +168,7 @@ impl World {
         let ttl = Millis::new(100).unwrap();
         let request = ClaimRequest::new(source, ClaimId::random(), limit, ttl, 3).unwrap();
         let due: Vec<_> = (0..KEYS)
-            .filter(|number| {
-                self.ledger
-                    .get(&key(*number))
-                    .is_some_and(|r| r.is_due(self.now))
-            })
+            .filter(|number| self.ledger.get(&key(*number)).is_some_and(|r| r.is_due(self.now)))
             .collect();
         let claimed = self.ledger.claim(&request, self.now);
         assert!(claimed.leased.len() + claimed.dead_lettered.len() <= limit);
@@ -256,12 +223,9 @@ fn report_of(leased: &SyncRecord, report: &Report) -> Change {
             success: success(*id),
         }
         .change(),
-        Report::Failed(class) => rules::fail(
-            leased.token,
-            &FailureNote::new(*class, "why"),
-            &schedule(),
-            None,
-        ),
+        Report::Failed(class) => {
+            rules::fail(leased.token, &FailureNote::new(*class, "why"), &schedule(), None)
+        }
         Report::Released => rules::release(leased.token),
         Report::Renewed => rules::renew(leased.token, Millis::new(100).unwrap()),
     }

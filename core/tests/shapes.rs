@@ -17,11 +17,9 @@ use sync_tracker_core::{
 fn successes() -> Vec<Success> {
     let mut all = Vec::new();
     for external_id in [None, Some(ExternalId::new("x").unwrap())] {
-        for remote_version in [
-            None,
-            Some(RemoteVersion::Sequence(1)),
-            Some(RemoteVersion::opaque("etag").unwrap()),
-        ] {
+        for remote_version in
+            [None, Some(RemoteVersion::Sequence(1)), Some(RemoteVersion::opaque("etag").unwrap())]
+        {
             for fingerprint in [None, Some(Fingerprint::new("sha256:aa").unwrap())] {
                 for metadata in [
                     MetadataOp::Keep,
@@ -45,23 +43,9 @@ fn changes() -> Vec<(&'static str, Vec<Change>)> {
     let token = Token::new(1).unwrap();
     let revision = Revision::new(1).unwrap();
     let external_id = ExternalId::new("x").unwrap();
-    let bind = |mode| {
-        Bind {
-            external_id: external_id.clone(),
-            mode,
-        }
-        .change()
-    };
+    let bind = |mode| Bind { external_id: external_id.clone(), mode }.change();
     let complete = |operation| {
-        let done = |success| {
-            Completion {
-                token,
-                operation,
-                revision,
-                success,
-            }
-            .change()
-        };
+        let done = |success| Completion { token, operation, revision, success }.change();
         successes().into_iter().map(done).collect()
     };
     let fail = |note: FailureNote| {
@@ -73,18 +57,11 @@ fn changes() -> Vec<(&'static str, Vec<Change>)> {
     let claim = |limit| {
         let source = Source::new("shop").unwrap();
         let ttl = Millis::new(1).unwrap();
-        ClaimRequest::new(source, ClaimId::random(), limit, ttl, 3)
-            .unwrap()
-            .change()
+        ClaimRequest::new(source, ClaimId::random(), limit, ttl, 3).unwrap().change()
     };
     let mark_to = |success| {
         let incarnation = Incarnation::new(1).unwrap();
-        MarkSyncedTo {
-            incarnation,
-            revision,
-            success,
-        }
-        .change()
+        MarkSyncedTo { incarnation, revision, success }.change()
     };
     vec![
         ("created", vec![rules::created()]),
@@ -92,23 +69,15 @@ fn changes() -> Vec<(&'static str, Vec<Change>)> {
         ("deleted", vec![rules::deleted()]),
         (
             "mark synced",
-            successes()
-                .into_iter()
-                .map(|success| MarkSynced { success }.change())
-                .collect(),
+            successes().into_iter().map(|success| MarkSynced { success }.change()).collect(),
         ),
-        (
-            "mark synced to",
-            successes().into_iter().map(mark_to).collect(),
-        ),
+        ("mark synced to", successes().into_iter().map(mark_to).collect()),
         (
             "bind",
             vec![
                 bind(BindMode::Add),
                 bind(BindMode::Link),
-                bind(BindMode::Rebind {
-                    expected: external_id.clone(),
-                }),
+                bind(BindMode::Rebind { expected: external_id.clone() }),
             ],
         ),
         ("claim", vec![claim(1), claim(9)]),
@@ -152,18 +121,10 @@ fn the_rules_produce_few_shapes() {
 #[test]
 fn shapes_depend_on_demands_and_operations_and_not_on_values() {
     let bind = |id: &str| {
-        Bind {
-            external_id: ExternalId::new(id).unwrap(),
-            mode: BindMode::Add,
-        }
-        .change()
-        .shape()
+        Bind { external_id: ExternalId::new(id).unwrap(), mode: BindMode::Add }.change().shape()
     };
     assert_eq!(bind("x"), bind("y"));
-    let all: Vec<_> = changes()
-        .into_iter()
-        .map(|(_, changes)| changes[0].shape())
-        .collect();
+    let all: Vec<_> = changes().into_iter().map(|(_, changes)| changes[0].shape()).collect();
     let distinct: BTreeSet<_> = all.iter().collect();
     // Completing a create and completing an update are one.
     assert_eq!(distinct.len(), all.len() - 1);

@@ -19,10 +19,7 @@ fn change(when: Guard, then: Patch) -> Change {
 }
 
 fn touch() -> Patch {
-    Patch {
-        revision: RevisionOp::Next,
-        ..Patch::default()
-    }
+    Patch { revision: RevisionOp::Next, ..Patch::default() }
 }
 
 fn fingerprint(hash: &str) -> Fingerprint {
@@ -50,10 +47,7 @@ pub(crate) fn full_record(key: Key) -> SyncRecord {
         echoes: vec![fingerprint("e1"), fingerprint("e2"), fingerprint("e1")],
         attempts: 2,
         in_doubt: true,
-        held: Some(Held {
-            kind: HeldKind::Dismissed,
-            since: at(1_600_000_000_012),
-        }),
+        held: Some(Held { kind: HeldKind::Dismissed, since: at(1_600_000_000_012) }),
         failure: Some(Failure {
             class: FailureClass::Throttled,
             code: Some("429".into()),
@@ -67,10 +61,7 @@ pub(crate) fn full_record(key: Key) -> SyncRecord {
             claim_id: ClaimId::labelled("worker").unwrap(),
             until: at(1_700_000_000_000),
         }),
-        conflict: Some(Conflict {
-            kind: ConflictKind::DeleteEdit,
-            since: at(1_600_000_000_013),
-        }),
+        conflict: Some(Conflict { kind: ConflictKind::DeleteEdit, since: at(1_600_000_000_013) }),
         metadata: Metadata::new(json!({ "a": { "b": [1, 2.5, null] }, "c": "d" })).unwrap(),
         version: Version::new(12).unwrap(),
         recent_changes: RecentChanges::default(),
@@ -107,21 +98,12 @@ fn plain_record(key: Key) -> SyncRecord {
 
 /// Records that differ in what makes a record due, and when: before, at and after now.
 fn due_records(key: &Key) -> Vec<SyncRecord> {
-    let due = [
-        at(1_699_999_999_999),
-        at(1_700_000_000_000),
-        at(1_700_000_000_001),
-    ];
-    let failed = due.map(|retry_at| SyncRecord {
-        retry_at: Some(retry_at),
-        ..plain_record(key.clone())
-    });
+    let due = [at(1_699_999_999_999), at(1_700_000_000_000), at(1_700_000_000_001)];
+    let failed =
+        due.map(|retry_at| SyncRecord { retry_at: Some(retry_at), ..plain_record(key.clone()) });
     let claim_id = ClaimId::random();
     let leased = due.map(|until| SyncRecord {
-        lease: Some(Lease {
-            claim_id: claim_id.clone(),
-            until,
-        }),
+        lease: Some(Lease { claim_id: claim_id.clone(), until }),
         ..plain_record(key.clone())
     });
     let pending = due.map(|since| SyncRecord {
@@ -159,85 +141,43 @@ fn demands() -> Vec<Guard> {
     let mut guards: Vec<Guard> = states.into_iter().flatten().collect();
     let none = Guard::default;
     for version in [11, 12, 13] {
-        guards.push(Guard {
-            version: Version::new(version).ok(),
-            ..none()
-        });
+        guards.push(Guard { version: Version::new(version).ok(), ..none() });
     }
     for revision in [8, 9, 10] {
-        guards.push(Guard {
-            revision: Revision::new(revision).ok(),
-            ..none()
-        });
+        guards.push(Guard { revision: Revision::new(revision).ok(), ..none() });
     }
     for incarnation in [1_599_999_999_999, 1_600_000_000_000, 1_600_000_000_001] {
-        guards.push(Guard {
-            incarnation: Incarnation::new(incarnation).ok(),
-            ..none()
-        });
+        guards.push(Guard { incarnation: Incarnation::new(incarnation).ok(), ..none() });
     }
-    for token in [
-        1_599_999_999_999_999,
-        1_600_000_000_000_000,
-        1_600_000_000_000_001,
-    ] {
-        guards.push(Guard {
-            token: Token::new(token).ok(),
-            ..none()
-        });
+    for token in [1_599_999_999_999_999, 1_600_000_000_000_000, 1_600_000_000_000_001] {
+        guards.push(Guard { token: Token::new(token).ok(), ..none() });
     }
     for attempts in [0, 1, 2, 3] {
-        guards.push(Guard {
-            attempts_at_least: Some(attempts),
-            ..none()
-        });
+        guards.push(Guard { attempts_at_least: Some(attempts), ..none() });
     }
     for bound in [0, 6, 7, 8, 9] {
-        guards.push(Guard {
-            synced_above: Revision::new(bound).ok(),
-            ..none()
-        });
+        guards.push(Guard { synced_above: Revision::new(bound).ok(), ..none() });
     }
     for id in ["own", "old", "other"] {
         let (free, is) = (external_id(id), external_id(id));
-        guards.push(Guard {
-            external_id: Some(ExternalIdDemand::FreeOr(free)),
-            ..none()
-        });
-        guards.push(Guard {
-            external_id: Some(ExternalIdDemand::Is(is)),
-            ..none()
-        });
+        guards.push(Guard { external_id: Some(ExternalIdDemand::FreeOr(free)), ..none() });
+        guards.push(Guard { external_id: Some(ExternalIdDemand::Is(is)), ..none() });
     }
     for hash in ["e1", "e3", "ba5e"] {
-        guards.push(Guard {
-            echo: Some(fingerprint(hash)),
-            ..none()
-        });
-        guards.push(Guard {
-            base_differs: Some(fingerprint(hash)),
-            ..none()
-        });
+        guards.push(Guard { echo: Some(fingerprint(hash)), ..none() });
+        guards.push(Guard { base_differs: Some(fingerprint(hash)), ..none() });
     }
     for version in versions() {
         let newer = RemoteDemand::NewerThanAccepted(version.clone());
-        guards.push(Guard {
-            remote: Some(newer),
-            ..none()
-        });
-        guards.push(Guard {
-            remote: Some(RemoteDemand::SeenIs(version)),
-            ..none()
-        });
+        guards.push(Guard { remote: Some(newer), ..none() });
+        guards.push(Guard { remote: Some(RemoteDemand::SeenIs(version)), ..none() });
     }
     guards
 }
 
 fn versions() -> Vec<RemoteVersion> {
-    let mut versions: Vec<_> = [i64::MIN, -1, 4, 5, 6, 7, i64::MAX]
-        .into_iter()
-        .map(RemoteVersion::Sequence)
-        .collect();
+    let mut versions: Vec<_> =
+        [i64::MIN, -1, 4, 5, 6, 7, i64::MAX].into_iter().map(RemoteVersion::Sequence).collect();
     versions.push(RemoteVersion::Timestamp(at(5)));
     versions.push(RemoteVersion::opaque("5").unwrap());
     versions
@@ -249,168 +189,54 @@ fn operations() -> Vec<Patch> {
     let mut patches = vec![
         none(),
         touch(),
-        Patch {
-            incarnation: IncarnationOp::Next,
-            ..none()
-        },
-        Patch {
-            external_id: ExternalIdOp::Clear,
-            ..none()
-        },
-        Patch {
-            synced_revision: SyncedRevisionOp::ToRevision,
-            ..none()
-        },
-        Patch {
-            synced_at: SyncedAtOp::Now,
-            ..none()
-        },
-        Patch {
-            synced_at: SyncedAtOp::Clear,
-            ..none()
-        },
-        Patch {
-            remote_version: FactOp::Clear,
-            ..none()
-        },
-        Patch {
-            remote_seen: FactOp::Clear,
-            ..none()
-        },
-        Patch {
-            base: FactOp::Set(fingerprint("new")),
-            ..none()
-        },
-        Patch {
-            base: FactOp::Clear,
-            ..none()
-        },
-        Patch {
-            echoes: EchoesOp::Clear,
-            ..none()
-        },
-        Patch {
-            attempts: AttemptsOp::Reset,
-            ..none()
-        },
-        Patch {
-            attempts: AttemptsOp::Charge,
-            ..none()
-        },
-        Patch {
-            attempts: AttemptsOp::GiveBack,
-            ..none()
-        },
-        Patch {
-            in_doubt: FlagOp::Set,
-            ..none()
-        },
-        Patch {
-            in_doubt: FlagOp::Clear,
-            ..none()
-        },
-        Patch {
-            held: HeldOp::Dead,
-            ..none()
-        },
-        Patch {
-            held: HeldOp::Dismissed,
-            ..none()
-        },
-        Patch {
-            held: HeldOp::Clear,
-            ..none()
-        },
-        Patch {
-            failure: FailureOp::Clear,
-            ..none()
-        },
-        Patch {
-            retry_at: RetryOp::Clear,
-            ..none()
-        },
-        Patch {
-            lease: LeaseOp::Drop,
-            ..none()
-        },
-        Patch {
-            lease: LeaseOp::Renew { ttl: span(9) },
-            ..none()
-        },
-        Patch {
-            lease: LeaseOp::Grant {
-                claim_id: ClaimId::random(),
-                ttl: span(9),
-            },
-            ..none()
-        },
-        Patch {
-            conflict: ConflictOp::Open(ConflictKind::IdCollision),
-            ..none()
-        },
-        Patch {
-            conflict: ConflictOp::Clear,
-            ..none()
-        },
-        Patch {
-            metadata: MetadataOp::Replace(Metadata::default()),
-            ..none()
-        },
+        Patch { incarnation: IncarnationOp::Next, ..none() },
+        Patch { external_id: ExternalIdOp::Clear, ..none() },
+        Patch { synced_revision: SyncedRevisionOp::ToRevision, ..none() },
+        Patch { synced_at: SyncedAtOp::Now, ..none() },
+        Patch { synced_at: SyncedAtOp::Clear, ..none() },
+        Patch { remote_version: FactOp::Clear, ..none() },
+        Patch { remote_seen: FactOp::Clear, ..none() },
+        Patch { base: FactOp::Set(fingerprint("new")), ..none() },
+        Patch { base: FactOp::Clear, ..none() },
+        Patch { echoes: EchoesOp::Clear, ..none() },
+        Patch { attempts: AttemptsOp::Reset, ..none() },
+        Patch { attempts: AttemptsOp::Charge, ..none() },
+        Patch { attempts: AttemptsOp::GiveBack, ..none() },
+        Patch { in_doubt: FlagOp::Set, ..none() },
+        Patch { in_doubt: FlagOp::Clear, ..none() },
+        Patch { held: HeldOp::Dead, ..none() },
+        Patch { held: HeldOp::Dismissed, ..none() },
+        Patch { held: HeldOp::Clear, ..none() },
+        Patch { failure: FailureOp::Clear, ..none() },
+        Patch { retry_at: RetryOp::Clear, ..none() },
+        Patch { lease: LeaseOp::Drop, ..none() },
+        Patch { lease: LeaseOp::Renew { ttl: span(9) }, ..none() },
+        Patch { lease: LeaseOp::Grant { claim_id: ClaimId::random(), ttl: span(9) }, ..none() },
+        Patch { conflict: ConflictOp::Open(ConflictKind::IdCollision), ..none() },
+        Patch { conflict: ConflictOp::Clear, ..none() },
+        Patch { metadata: MetadataOp::Replace(Metadata::default()), ..none() },
     ];
     for id in ["own", "old", "new"] {
-        patches.push(Patch {
-            external_id: ExternalIdOp::Set(external_id(id)),
-            ..none()
-        });
-        patches.push(Patch {
-            external_id: ExternalIdOp::Supersede(external_id(id)),
-            ..none()
-        });
-        patches.push(Patch {
-            aliases: AliasesOp::Add(external_id(id)),
-            ..none()
-        });
+        patches.push(Patch { external_id: ExternalIdOp::Set(external_id(id)), ..none() });
+        patches.push(Patch { external_id: ExternalIdOp::Supersede(external_id(id)), ..none() });
+        patches.push(Patch { aliases: AliasesOp::Add(external_id(id)), ..none() });
     }
     for seen in [0, 6, 7, 8, 9, 10] {
         let seen = Revision::new(seen).unwrap();
-        patches.push(Patch {
-            synced_revision: SyncedRevisionOp::Max(seen),
-            ..none()
-        });
+        patches.push(Patch { synced_revision: SyncedRevisionOp::Max(seen), ..none() });
     }
     for op in [InstantOp::Now, InstantOp::NowIfNone, InstantOp::Clear] {
-        patches.push(Patch {
-            updated_at: op,
-            ..none()
-        });
-        patches.push(Patch {
-            deleted_at: op,
-            ..none()
-        });
-        patches.push(Patch {
-            remote_deleted_at: op,
-            ..none()
-        });
+        patches.push(Patch { updated_at: op, ..none() });
+        patches.push(Patch { deleted_at: op, ..none() });
+        patches.push(Patch { remote_deleted_at: op, ..none() });
     }
     for version in versions() {
-        patches.push(Patch {
-            remote_version: FactOp::Set(version.clone()),
-            ..none()
-        });
-        patches.push(Patch {
-            remote_seen: FactOp::Set(version),
-            ..none()
-        });
+        patches.push(Patch { remote_version: FactOp::Set(version.clone()), ..none() });
+        patches.push(Patch { remote_seen: FactOp::Set(version), ..none() });
     }
     for hash in ["e1", "e2", "e3"] {
-        patches.push(Patch {
-            echoes: EchoesOp::Push(fingerprint(hash)),
-            ..none()
-        });
-        patches.push(Patch {
-            echoes: EchoesOp::Remove(fingerprint(hash)),
-            ..none()
-        });
+        patches.push(Patch { echoes: EchoesOp::Push(fingerprint(hash)), ..none() });
+        patches.push(Patch { echoes: EchoesOp::Remove(fingerprint(hash)), ..none() });
     }
     for class in [
         FailureClass::Transient,
@@ -419,45 +245,26 @@ fn operations() -> Vec<Patch> {
         FailureClass::Unknown,
     ] {
         let note = FailureNote::new(class, "why");
-        patches.push(Patch {
-            failure: FailureOp::Note(note.clone()),
-            ..none()
-        });
-        patches.push(Patch {
-            failure: FailureOp::Note(note.with_code("7")),
-            ..none()
-        });
+        patches.push(Patch { failure: FailureOp::Note(note.clone()), ..none() });
+        patches.push(Patch { failure: FailureOp::Note(note.with_code("7")), ..none() });
     }
     for wait in [0, 1] {
-        patches.push(Patch {
-            retry_at: RetryOp::After(span(wait)),
-            ..none()
-        });
+        patches.push(Patch { retry_at: RetryOp::After(span(wait)), ..none() });
     }
     for entries in [0_u64, 1, 2, 3] {
         let table = RetryTable::new((1..=entries).map(span).collect::<Vec<_>>()).unwrap();
-        patches.push(Patch {
-            retry_at: RetryOp::Table(table),
-            ..none()
-        });
+        patches.push(Patch { retry_at: RetryOp::Table(table), ..none() });
     }
     let set = Metadata::new(json!({ "a": 1, "e": {} })).unwrap();
     let merge = MetadataMerge::new(set, ["c", "a", "none"]).unwrap();
-    patches.push(Patch {
-        metadata: MetadataOp::Merge(merge),
-        ..none()
-    });
+    patches.push(Patch { metadata: MetadataOp::Merge(merge), ..none() });
     patches
 }
 
 pub async fn an_applied_change_is_answered_with_the_record_as_stored(ground: Ground) {
     let key = product("1");
     let change = change(Guard::default(), touch());
-    let Outcome::Applied(Applied {
-        record,
-        arm,
-        replayed,
-    }) = ground.apply(&key, &change).await
+    let Outcome::Applied(Applied { record, arm, replayed }) = ground.apply(&key, &change).await
     else {
         panic!("refused")
     };
@@ -470,14 +277,8 @@ pub async fn an_applied_change_is_answered_with_the_record_as_stored(ground: Gro
 pub async fn the_first_arm_that_holds_is_applied(ground: Ground) {
     let key = product("1");
     let arm = |exists, attempts| Arm {
-        when: Guard {
-            exists,
-            ..Guard::default()
-        },
-        then: Patch {
-            attempts,
-            ..touch()
-        },
+        when: Guard { exists, ..Guard::default() },
+        then: Patch { attempts, ..touch() },
     };
     let change = || {
         Change::new([
@@ -496,16 +297,12 @@ pub async fn a_replayed_change_is_not_applied_again(ground: Ground) {
     let key = product("1");
     let touch = change(Guard::default(), touch());
     ground.applied(&key, &touch).await;
-    let Outcome::Applied(again) = ground.apply(&key, &touch).await else {
-        panic!("refused")
-    };
+    let Outcome::Applied(again) = ground.apply(&key, &touch).await else { panic!("refused") };
     assert!(again.replayed);
     assert_eq!(again.arm, Some(0));
     assert_eq!(again.record.revision.get(), 1);
     let other = ground.applied(&key, &rules::updated()).await;
-    let Outcome::Applied(again) = ground.apply(&key, &touch).await else {
-        panic!("refused")
-    };
+    let Outcome::Applied(again) = ground.apply(&key, &touch).await else { panic!("refused") };
     assert!(again.replayed);
     assert_eq!(again.arm, None);
     assert_eq!(again.record, other);
@@ -518,13 +315,9 @@ pub async fn a_change_is_remembered_for_sixteen_changes(ground: Ground) {
         let first = change(Guard::default(), touch());
         ground.applied(&key, &first).await;
         for _ in 0..between {
-            ground
-                .applied(&key, &change(Guard::default(), touch()))
-                .await;
+            ground.applied(&key, &change(Guard::default(), touch())).await;
         }
-        let Outcome::Applied(again) = ground.apply(&key, &first).await else {
-            panic!("refused")
-        };
+        let Outcome::Applied(again) = ground.apply(&key, &first).await else { panic!("refused") };
         assert_eq!(again.replayed, remembered, "after {between} others");
         let applied = if remembered { between + 1 } else { between + 2 };
         assert_eq!(again.record.revision.get(), applied);
@@ -533,13 +326,7 @@ pub async fn a_change_is_remembered_for_sixteen_changes(ground: Ground) {
 
 pub async fn a_refused_change_is_judged_afresh(ground: Ground) {
     let key = product("1");
-    let change = change(
-        Guard {
-            exists: Some(true),
-            ..Guard::default()
-        },
-        touch(),
-    );
+    let change = change(Guard { exists: Some(true), ..Guard::default() }, touch());
     assert_eq!(ground.refused(&key, &change).await, Refusal::Absent);
     ground.applied(&key, &rules::created()).await;
     assert_eq!(ground.applied(&key, &change).await.revision.get(), 2);
@@ -569,10 +356,7 @@ pub async fn operations_are_carried_out_in_their_order(ground: Ground) {
     let record = ground.record(&key).await;
     assert_eq!(record.external_id, Some(external_id("new")));
     assert_eq!(record.aliases, [external_id("alias")]);
-    assert_eq!(
-        (record.revision.get(), record.synced_revision.get()),
-        (10, 10)
-    );
+    assert_eq!((record.revision.get(), record.synced_revision.get()), (10, 10));
     assert_eq!(record.remote_version, Some(RemoteVersion::Sequence(1)));
     assert_eq!((record.attempts, record.retry_at), (3, None));
     assert_eq!(record.held.map(|held| held.kind), Some(HeldKind::Dead));
@@ -593,9 +377,7 @@ pub async fn every_demand_is_judged_as_the_reference_does(ground: Ground) {
 
 pub async fn every_demand_is_judged_on_a_key_without_record(ground: Ground) {
     for (at, when) in demands().into_iter().enumerate() {
-        ground
-            .agrees(&product(&at.to_string()), &change(when, touch()))
-            .await;
+        ground.agrees(&product(&at.to_string()), &change(when, touch())).await;
     }
 }
 
@@ -604,9 +386,7 @@ pub async fn every_operation_is_carried_out_as_the_reference_does(ground: Ground
     for then in operations() {
         for record in [full_record(key.clone()), plain_record(key.clone())] {
             import(&ground, &record).await;
-            ground
-                .agrees(&key, &change(Guard::default(), then.clone()))
-                .await;
+            ground.agrees(&key, &change(Guard::default(), then.clone())).await;
             ground.is_sound().await;
         }
         let born = Key::new("shop", "other", ground.now().as_millis()).unwrap();
@@ -640,13 +420,8 @@ pub async fn pending_since_is_kept_until_a_push_succeeds(ground: Ground) {
 pub async fn four_echoes_are_expected_at_most(ground: Ground) {
     let key = product("1");
     for hash in ["1", "2", "3", "4", "5"] {
-        let expect = Patch {
-            echoes: EchoesOp::Push(fingerprint(hash)),
-            ..Patch::default()
-        };
-        ground
-            .applied(&key, &change(Guard::default(), expect))
-            .await;
+        let expect = Patch { echoes: EchoesOp::Push(fingerprint(hash)), ..Patch::default() };
+        ground.applied(&key, &change(Guard::default(), expect)).await;
     }
     let record = ground.record(&key).await;
     assert_eq!(record.echoes, ["2", "3", "4", "5"].map(fingerprint));

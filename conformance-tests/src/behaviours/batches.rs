@@ -7,18 +7,11 @@ use crate::ground::{Ground, external_id, product};
 
 async fn outcomes(ground: &Ground, items: &[(Key, Change)]) -> Vec<Outcome> {
     let outcomes = ground.store.apply_many(items).await;
-    outcomes
-        .into_iter()
-        .map(|outcome| outcome.expect("each item is answered"))
-        .collect()
+    outcomes.into_iter().map(|outcome| outcome.expect("each item is answered")).collect()
 }
 
 pub async fn a_batch_answers_in_the_order_of_its_items(ground: Ground) {
-    let bind = Bind {
-        external_id: external_id("x"),
-        mode: BindMode::Add,
-    }
-    .change();
+    let bind = Bind { external_id: external_id("x"), mode: BindMode::Add }.change();
     ground.applied(&product("d"), &bind).await;
     let items = [
         (product("c"), rules::created()),
@@ -32,21 +25,12 @@ pub async fn a_batch_answers_in_the_order_of_its_items(ground: Ground) {
     for ((key, _), outcome) in items.iter().zip(&outcomes) {
         assert_eq!(outcome.record(), ground.get(key).await.as_ref(), "{key}");
     }
-    let taken = Refusal::ExternalIdTaken {
-        id: external_id("x"),
-        by: Some(product("d").entity.clone()),
-    };
+    let taken =
+        Refusal::ExternalIdTaken { id: external_id("x"), by: Some(product("d").entity.clone()) };
     let refusals: Vec<_> = outcomes.iter().map(Outcome::refusal).collect();
     assert_eq!(
         refusals,
-        [
-            None,
-            Some(&Refusal::Absent),
-            None,
-            Some(&Refusal::AlreadyExists),
-            Some(&taken),
-            None
-        ]
+        [None, Some(&Refusal::Absent), None, Some(&Refusal::AlreadyExists), Some(&taken), None]
     );
     ground.is_sound().await;
 }
@@ -81,18 +65,9 @@ pub async fn many_records_are_read_in_the_order_of_their_keys(ground: Ground) {
     for key in [&product("1"), &product("2"), &elsewhere] {
         ground.applied(key, &rules::created()).await;
     }
-    let keys = [
-        product("2"),
-        product("none"),
-        elsewhere,
-        product("1"),
-        product("2"),
-    ];
+    let keys = [product("2"), product("none"), elsewhere, product("1"), product("2")];
     let records = ground.store.get_many(&keys).await.unwrap();
-    let found: Vec<_> = records
-        .into_iter()
-        .map(|record| record.map(|found| found.key))
-        .collect();
+    let found: Vec<_> = records.into_iter().map(|record| record.map(|found| found.key)).collect();
     let mut expected = keys.map(Some);
     expected[1] = None;
     assert_eq!(found, expected);

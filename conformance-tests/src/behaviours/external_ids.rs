@@ -9,57 +9,30 @@ use super::local::completed;
 use crate::ground::{Ground, external_id, product};
 
 fn bind(id: &str) -> Change {
-    Bind {
-        external_id: external_id(id),
-        mode: BindMode::Add,
-    }
-    .change()
+    Bind { external_id: external_id(id), mode: BindMode::Add }.change()
 }
 
 fn link(id: &str) -> Change {
-    Bind {
-        external_id: external_id(id),
-        mode: BindMode::Link,
-    }
-    .change()
+    Bind { external_id: external_id(id), mode: BindMode::Link }.change()
 }
 
 fn rebind(id: &str, expected: &str) -> Change {
-    let mode = BindMode::Rebind {
-        expected: external_id(expected),
-    };
-    Bind {
-        external_id: external_id(id),
-        mode,
-    }
-    .change()
+    let mode = BindMode::Rebind { expected: external_id(expected) };
+    Bind { external_id: external_id(id), mode }.change()
 }
 
 fn marked(id: &str) -> Change {
-    let success = Success {
-        external_id: Some(external_id(id)),
-        ..Success::default()
-    };
+    let success = Success { external_id: Some(external_id(id)), ..Success::default() };
     MarkSynced { success }.change()
 }
 
 fn alias(id: &str) -> Change {
-    let add = Patch {
-        aliases: AliasesOp::Add(external_id(id)),
-        ..Patch::default()
-    };
-    Change::new([Arm {
-        then: add,
-        ..Arm::default()
-    }])
-    .unwrap()
+    let add = Patch { aliases: AliasesOp::Add(external_id(id)), ..Patch::default() };
+    Change::new([Arm { then: add, ..Arm::default() }]).unwrap()
 }
 
 fn taken(id: &str, by: &Key) -> Refusal {
-    Refusal::ExternalIdTaken {
-        id: external_id(id),
-        by: Some(by.entity.clone()),
-    }
+    Refusal::ExternalIdTaken { id: external_id(id), by: Some(by.entity.clone()) }
 }
 
 pub async fn an_external_id_has_one_owner(ground: Ground) {
@@ -67,10 +40,7 @@ pub async fn an_external_id_has_one_owner(ground: Ground) {
     ground.applied(&owner, &bind("x")).await;
     ground.applied(&other, &rules::created()).await;
     assert_eq!(ground.refused(&other, &bind("x")).await, taken("x", &owner));
-    assert_eq!(
-        ground.refused(&other, &marked("x")).await,
-        taken("x", &owner)
-    );
+    assert_eq!(ground.refused(&other, &marked("x")).await, taken("x", &owner));
     assert_eq!(ground.find(&owner, "x").await, Some(owner));
     ground.is_sound().await;
 }
@@ -91,9 +61,7 @@ pub async fn an_external_id_is_unique_within_source_and_type(ground: Ground) {
 }
 
 pub async fn an_external_id_is_compared_byte_by_byte(ground: Ground) {
-    let ids = [
-        "x", "X", " x", "x ", "0", "00", "é", "e\u{301}", "ß", "ss", "$x", "x.y", "*", "%",
-    ];
+    let ids = ["x", "X", " x", "x ", "0", "00", "é", "e\u{301}", "ß", "ss", "$x", "x.y", "*", "%"];
     for (at, id) in ids.into_iter().enumerate() {
         ground.applied(&product(&at.to_string()), &bind(id)).await;
     }
@@ -134,9 +102,7 @@ pub async fn binding_twice_is_the_same_as_once(ground: Ground) {
 pub async fn binding_another_id_is_refused_and_told(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &bind("x")).await;
-    let bound = Refusal::AlreadyBound {
-        to: external_id("x"),
-    };
+    let bound = Refusal::AlreadyBound { to: external_id("x") };
     assert_eq!(ground.refused(&key, &bind("y")).await, bound);
     assert_eq!(ground.refused(&key, &link("y")).await, bound);
     assert_eq!(ground.refused(&key, &marked("y")).await, bound);
@@ -158,26 +124,18 @@ pub async fn rebinding_lets_the_old_id_go(ground: Ground) {
     assert_eq!(ground.find(&key, "x").await, None);
     assert_eq!(ground.find(&key, "y").await, Some(key.clone()));
     ground.applied(&other, &bind("x")).await;
-    assert_eq!(
-        ground.refused(&key, &rebind("x", "y")).await,
-        taken("x", &other)
-    );
+    assert_eq!(ground.refused(&key, &rebind("x", "y")).await, taken("x", &other));
     ground.is_sound().await;
 }
 
 pub async fn rebinding_needs_the_expected_id(ground: Ground) {
     let key = product("1");
-    assert_eq!(
-        ground.refused(&key, &rebind("y", "x")).await,
-        Refusal::Absent
-    );
+    assert_eq!(ground.refused(&key, &rebind("y", "x")).await, Refusal::Absent);
     ground.applied(&key, &rules::created()).await;
     let unbound = Refusal::NotBoundTo { actual: None };
     assert_eq!(ground.refused(&key, &rebind("y", "x")).await, unbound);
     ground.applied(&key, &bind("z")).await;
-    let bound = Refusal::NotBoundTo {
-        actual: Some(external_id("z")),
-    };
+    let bound = Refusal::NotBoundTo { actual: Some(external_id("z")) };
     assert_eq!(ground.refused(&key, &rebind("y", "x")).await, bound);
 }
 
@@ -186,10 +144,7 @@ pub async fn an_alias_leads_to_the_record_and_is_taken(ground: Ground) {
     ground.applied(&key, &bind("x")).await;
     ground.applied(&key, &alias("old")).await;
     assert_eq!(ground.find(&key, "old").await, Some(key.clone()));
-    assert_eq!(
-        ground.refused(&other, &bind("old")).await,
-        taken("old", &key)
-    );
+    assert_eq!(ground.refused(&other, &bind("old")).await, taken("old", &key));
     ground.applied(&other, &bind("y")).await;
     assert_eq!(ground.refused(&other, &alias("x")).await, taken("x", &key));
     assert_eq!(ground.refused(&key, &alias("y")).await, taken("y", &other));
@@ -214,21 +169,11 @@ pub async fn a_tombstone_lets_go_of_its_ids_and_is_still_found(ground: Ground) {
         ground.applied(key, &rules::deleted()).await;
         let leased = ground.lease(key).await;
         ground.advance(1);
-        ground
-            .applied(key, &completed(&leased, Success::default()).change())
-            .await;
-        assert_eq!(
-            ground.find(key, "x").await.as_ref(),
-            Some(key),
-            "deleted last"
-        );
+        ground.applied(key, &completed(&leased, Success::default()).change()).await;
+        assert_eq!(ground.find(key, "x").await.as_ref(), Some(key), "deleted last");
     }
     ground.applied(&third, &marked("x")).await;
-    assert_eq!(
-        ground.find(&third, "x").await,
-        Some(third.clone()),
-        "the holder comes first"
-    );
+    assert_eq!(ground.find(&third, "x").await, Some(third.clone()), "the holder comes first");
     ground.is_sound().await;
     ground.applied(&third, &rebind("y", "x")).await;
     assert_eq!(ground.find(&third, "x").await, Some(second));
@@ -237,10 +182,7 @@ pub async fn a_tombstone_lets_go_of_its_ids_and_is_still_found(ground: Ground) {
 pub async fn a_taken_id_has_no_effect_on_a_key_without_record(ground: Ground) {
     let (owner, other) = (product("1"), product("2"));
     ground.applied(&owner, &bind("x")).await;
-    assert_eq!(
-        ground.refused(&other, &marked("x")).await,
-        taken("x", &owner)
-    );
+    assert_eq!(ground.refused(&other, &marked("x")).await, taken("x", &owner));
     assert_eq!(ground.get(&other).await, None);
     ground.applied(&other, &rules::created()).await;
     ground.is_sound().await;

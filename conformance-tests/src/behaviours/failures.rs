@@ -17,10 +17,7 @@ pub async fn a_transient_failure_is_retried_by_the_schedule(ground: Ground) {
         assert_eq!(record.retry_at, Some(ground.now().plus(span(wait))));
         let failure = record.failure.as_ref().unwrap();
         assert_eq!(failure.class, FailureClass::Transient);
-        assert_eq!(
-            (failure.code.as_deref(), &*failure.message),
-            (Some("503"), "down")
-        );
+        assert_eq!((failure.code.as_deref(), &*failure.message), (Some("503"), "down"));
         assert!(!record.in_doubt);
         ground.is_sound().await;
         ground.advance(wait);
@@ -38,9 +35,7 @@ pub async fn attempts_past_the_schedule_make_a_dead_letter(ground: Ground) {
     ground.applied(&key, &rules::created()).await;
     for expected in [Status::Failed, Status::Failed, Status::DeadLetter] {
         let leased = ground.lease(&key).await;
-        let record = ground
-            .applied(&key, &fail(&leased, &FailureNote::transient("x")))
-            .await;
+        let record = ground.applied(&key, &fail(&leased, &FailureNote::transient("x"))).await;
         assert_eq!(record.status(), expected);
         ground.advance(10_000);
     }
@@ -56,9 +51,7 @@ pub async fn a_throttled_push_is_not_charged(ground: Ground) {
     for _ in 0..5 {
         let leased = ground.lease(&key).await;
         assert_eq!(leased.attempts, 1);
-        let record = ground
-            .applied(&key, &fail(&leased, &FailureNote::throttled("x")))
-            .await;
+        let record = ground.applied(&key, &fail(&leased, &FailureNote::throttled("x"))).await;
         assert_eq!((record.attempts, record.status()), (0, Status::Failed));
         ground.advance(1_000);
     }
@@ -68,9 +61,7 @@ pub async fn a_permanent_failure_is_a_dead_letter_at_once(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
     let leased = ground.lease(&key).await;
-    let record = ground
-        .applied(&key, &fail(&leased, &FailureNote::permanent("no")))
-        .await;
+    let record = ground.applied(&key, &fail(&leased, &FailureNote::permanent("no"))).await;
     assert_eq!(record.status(), Status::DeadLetter);
     assert_eq!(record.held.map(|held| held.since), Some(ground.now()));
     ground.advance(LEASE * 100);
@@ -82,24 +73,16 @@ pub async fn an_unknown_create_is_in_doubt_until_it_is_bound(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
     let leased = ground.lease(&key).await;
-    let record = ground
-        .applied(&key, &fail(&leased, &FailureNote::unknown("cut")))
-        .await;
+    let record = ground.applied(&key, &fail(&leased, &FailureNote::unknown("cut"))).await;
     assert!(record.in_doubt);
     assert_eq!(record.operation(), Operation::Create);
-    let found = Bind {
-        external_id: external_id("x"),
-        mode: BindMode::Link,
-    }
-    .change();
+    let found = Bind { external_id: external_id("x"), mode: BindMode::Link }.change();
     let record = ground.applied(&key, &found).await;
     assert!(!record.in_doubt);
     assert_eq!(record.operation(), Operation::Update);
     ground.advance(1_000);
     let leased = ground.lease(&key).await;
-    let record = ground
-        .applied(&key, &fail(&leased, &FailureNote::unknown("cut")))
-        .await;
+    let record = ground.applied(&key, &fail(&leased, &FailureNote::unknown("cut"))).await;
     assert!(!record.in_doubt, "an update is never in doubt");
 }
 
@@ -112,12 +95,7 @@ pub async fn a_definite_failure_does_not_settle_a_doubt(ground: Ground) {
         ground.advance(10_000);
     }
     let leased = ground.lease(&key).await;
-    assert!(
-        ground
-            .applied(&key, &rules::release(leased.token))
-            .await
-            .in_doubt
-    );
+    assert!(ground.applied(&key, &rules::release(leased.token)).await.in_doubt);
 }
 
 pub async fn a_failure_does_not_touch_what_was_synced(ground: Ground) {
@@ -140,34 +118,22 @@ pub async fn a_failure_does_not_touch_what_was_synced(ground: Ground) {
 }
 
 pub async fn a_create_that_failed_after_the_deletion_leaves_nothing_to_push(ground: Ground) {
-    let definite = [
-        FailureNote::transient("x"),
-        FailureNote::throttled("x"),
-        FailureNote::permanent("x"),
-    ];
+    let definite =
+        [FailureNote::transient("x"), FailureNote::throttled("x"), FailureNote::permanent("x")];
     for (at, note) in definite.into_iter().enumerate() {
         let key = product(&at.to_string());
         ground.applied(&key, &rules::created()).await;
         let leased = ground.lease(&key).await;
         ground.applied(&key, &rules::deleted()).await;
         let record = ground.applied(&key, &fail(&leased, &note)).await;
-        assert_eq!(
-            (record.status(), record.failure),
-            (Status::Deleted, None),
-            "{note:?}"
-        );
+        assert_eq!((record.status(), record.failure), (Status::Deleted, None), "{note:?}");
     }
     let key = product("unknown");
     ground.applied(&key, &rules::created()).await;
     let leased = ground.lease(&key).await;
     ground.applied(&key, &rules::deleted()).await;
-    let record = ground
-        .applied(&key, &fail(&leased, &FailureNote::unknown("x")))
-        .await;
-    assert_eq!(
-        (record.status(), record.operation()),
-        (Status::Failed, Operation::Delete)
-    );
+    let record = ground.applied(&key, &fail(&leased, &FailureNote::unknown("x"))).await;
+    assert_eq!((record.status(), record.operation()), (Status::Failed, Operation::Delete));
     ground.is_sound().await;
 }
 
@@ -177,9 +143,7 @@ pub async fn the_first_failure_stays_readable(ground: Ground) {
     let first = ground.now();
     for message in ["first", "second"] {
         let leased = ground.lease(&key).await;
-        ground
-            .applied(&key, &fail(&leased, &FailureNote::transient(message)))
-            .await;
+        ground.applied(&key, &fail(&leased, &FailureNote::transient(message))).await;
         ground.advance(10_000);
     }
     let failure = ground.record(&key).await.failure.unwrap();

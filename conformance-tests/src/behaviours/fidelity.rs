@@ -96,26 +96,17 @@ pub async fn hostile_text_comes_back_as_it_was(ground: Ground) {
         let record = ground.applied(&key, &MarkSynced { success }.change()).await;
         assert_eq!(ground.record(&key).await, record);
         assert_eq!(record.external_id, Some(external_id(&text)));
-        assert_eq!(
-            record.metadata,
-            metadata(json!({ text.clone(): text.clone() }))
-        );
+        assert_eq!(record.metadata, metadata(json!({ text.clone(): text.clone() })));
         assert_eq!(ground.find(&key, &text).await, Some(key.clone()));
 
         ground.applied(&key, &rules::updated()).await;
         let claim = ClaimId::labelled(fitting(&text, 128)).unwrap();
         let request = ClaimRequest::new(key.source.clone(), claim.clone(), 1, span(1), 9).unwrap();
         let leased = ground.claim(&request).await.leased.remove(0);
-        assert_eq!(
-            leased.lease.as_ref().map(|lease| &lease.claim_id),
-            Some(&claim)
-        );
+        assert_eq!(leased.lease.as_ref().map(|lease| &lease.claim_id), Some(&claim));
         let note = FailureNote::transient(&text).with_code(&text);
         let failed = ground.applied(&key, &fail(&leased, &note)).await;
-        assert_eq!(
-            failed.failure.as_ref().map(|failure| &*failure.message),
-            Some(&*text)
-        );
+        assert_eq!(failed.failure.as_ref().map(|failure| &*failure.message), Some(&*text));
         assert_eq!(ground.record(&key).await, failed);
     }
     ground.is_sound().await;
@@ -140,16 +131,10 @@ pub async fn names_that_could_be_confused_stay_apart(ground: Ground) {
         ("a", "b", "e\u{301}"),
     ]
     .map(|(source, entity_type, id)| Key::new(source, entity_type, id).unwrap());
-    let x = Bind {
-        external_id: external_id("x"),
-        mode: BindMode::Add,
-    };
+    let x = Bind { external_id: external_id("x"), mode: BindMode::Add };
     for key in &keys {
         ground.applied(key, &rules::created()).await;
-        let separate = Bind {
-            external_id: external_id(&key.to_string()),
-            ..x.clone()
-        };
+        let separate = Bind { external_id: external_id(&key.to_string()), ..x.clone() };
         ground.applied(key, &separate.change()).await;
     }
     for key in &keys {
@@ -179,11 +164,7 @@ pub async fn metadata_comes_back_as_it_was(ground: Ground) {
         let stored = ground.record(&key).await;
         assert_eq!(stored, record);
         let text = |metadata: &Metadata| serde_json::to_string(metadata).unwrap();
-        assert_eq!(
-            text(&stored.metadata),
-            text(&metadata(value)),
-            "to the letter"
-        );
+        assert_eq!(text(&stored.metadata), text(&metadata(value)), "to the letter");
     }
 }
 
@@ -214,18 +195,14 @@ pub async fn numbers_and_instants_come_back_at_their_limits(ground: Ground) {
             assert_eq!(ground.record(&key).await, record);
         }
     }
-    let touched = ground
-        .applied(&key, &rules::release(Token::new(largest).unwrap()))
-        .await;
+    let touched = ground.applied(&key, &rules::release(Token::new(largest).unwrap())).await;
     assert_eq!(touched.version.get(), largest + 1);
     assert_eq!(touched.attempts, u32::MAX - 1);
 }
 
 pub async fn removing_metadata_is_not_setting_null(ground: Ground) {
     let key = product("1");
-    ground
-        .applied(&key, &replaced(json!({ "a": 1, "b": 2 })))
-        .await;
+    ground.applied(&key, &replaced(json!({ "a": 1, "b": 2 }))).await;
     let merge = MetadataMerge::new(metadata(json!({ "b": null })), ["a"]).unwrap();
     let success = Success::default().merging_metadata(merge);
     let record = ground.applied(&key, &MarkSynced { success }.change()).await;
@@ -235,12 +212,7 @@ pub async fn removing_metadata_is_not_setting_null(ground: Ground) {
 
 pub async fn merging_metadata_is_shallow(ground: Ground) {
     let key = product("1");
-    ground
-        .applied(
-            &key,
-            &replaced(json!({ "a": { "x": 1 }, "a.x": 0, "$a": [1] })),
-        )
-        .await;
+    ground.applied(&key, &replaced(json!({ "a": { "x": 1 }, "a.x": 0, "$a": [1] }))).await;
     let set = metadata(json!({ "a": { "y": 2 }, "$a": "$a.x", "a.b.c": {} }));
     let merge = MetadataMerge::new(set, ["x", "a.x", "a.y"]).unwrap();
     let success = Success::default().merging_metadata(merge);
@@ -255,11 +227,7 @@ pub async fn two_namespaces_do_not_see_each_other(ground: Ground) {
     ground.applied(&key, &rules::created()).await;
     assert_eq!(ground.by_own_clock.get(&key).await.unwrap(), None);
     assert_eq!(ground.by_own_clock.sources().await.unwrap(), []);
-    let outcome = ground
-        .by_own_clock
-        .apply(&key, &rules::created())
-        .await
-        .unwrap();
+    let outcome = ground.by_own_clock.apply(&key, &rules::created()).await.unwrap();
     assert!(outcome.is_applied());
     assert_eq!(ground.record(&key).await.version.get(), 1);
 }
@@ -271,10 +239,7 @@ pub async fn the_stores_own_clock_decides(ground: Ground) {
     let born = created.record().unwrap().created_at;
     // Servers of tests run on this machine; a second covers how their clocks are read.
     let second = 1_000;
-    assert!(
-        (born.as_millis() - before.as_millis()).abs() < 10 * second,
-        "{born} and {before}"
-    );
+    assert!((born.as_millis() - before.as_millis()).abs() < 10 * second, "{born} and {before}");
     let request = |ttl| {
         let source = key.source.clone();
         ClaimRequest::new(source, ClaimId::random(), 1, span(ttl), 3).unwrap()
@@ -282,15 +247,7 @@ pub async fn the_stores_own_clock_decides(ground: Ground) {
     let leased = store.claim(&request(1)).await.unwrap().leased.remove(0);
     assert_eq!(leased.status(), Status::InProgress);
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    let again = store
-        .claim(&request(60_000))
-        .await
-        .unwrap()
-        .leased
-        .remove(0);
-    assert!(
-        again.token > leased.token,
-        "a lease of a millisecond ran out"
-    );
+    let again = store.claim(&request(60_000)).await.unwrap().leased.remove(0);
+    assert!(again.token > leased.token, "a lease of a millisecond ran out");
     assert!(store.claim(&request(60_000)).await.unwrap().is_empty());
 }

@@ -10,19 +10,11 @@ use super::apply::full_record;
 use crate::ground::{Ground, entity_type, external_id, product, shop};
 
 async fn put(ground: &Ground, record: &SyncRecord) -> Imported {
-    ground
-        .store
-        .put(record)
-        .await
-        .expect("the import is answered")
+    ground.store.put(record).await.expect("the import is answered")
 }
 
 async fn remove(ground: &Ground, key: &Key, guard: &Guard) -> Removal {
-    ground
-        .store
-        .remove(key, guard)
-        .await
-        .expect("the removal is answered")
+    ground.store.remove(key, guard).await.expect("the removal is answered")
 }
 
 pub async fn an_imported_record_is_stored_as_it_is(ground: Ground) {
@@ -37,17 +29,9 @@ pub async fn an_imported_record_is_stored_as_it_is(ground: Ground) {
 
 pub async fn an_imported_record_replaces_the_one_there(ground: Ground) {
     let key = product("1");
-    assert_eq!(
-        put(&ground, &full_record(key.clone())).await,
-        Imported::Stored
-    );
-    let other = ground
-        .applied(&product("2"), &MarkSynced::default().change())
-        .await;
-    let plain = SyncRecord {
-        key: key.clone(),
-        ..other
-    };
+    assert_eq!(put(&ground, &full_record(key.clone())).await, Imported::Stored);
+    let other = ground.applied(&product("2"), &MarkSynced::default().change()).await;
+    let plain = SyncRecord { key: key.clone(), ..other };
     assert_eq!(put(&ground, &plain).await, Imported::Stored);
     assert_eq!(ground.record(&key).await, plain);
     assert_eq!(ground.find(&key, "own").await, None);
@@ -57,37 +41,15 @@ pub async fn an_imported_record_replaces_the_one_there(ground: Ground) {
 pub async fn an_impossible_record_is_refused_as_invalid(ground: Ground) {
     let record = ground.applied(&product("1"), &rules::created()).await;
     let impossible = [
-        SyncRecord {
-            synced_revision: Revision::new(2).unwrap(),
-            ..record.clone()
-        },
-        SyncRecord {
-            pending_since: None,
-            ..record.clone()
-        },
-        SyncRecord {
-            version: Version::ZERO,
-            ..record.clone()
-        },
-        SyncRecord {
-            incarnation: Incarnation::ZERO,
-            ..record.clone()
-        },
-        SyncRecord {
-            revision: Revision::MAX,
-            ..record.clone()
-        },
-        SyncRecord {
-            aliases: vec![external_id("x"), external_id("x")],
-            ..record.clone()
-        },
+        SyncRecord { synced_revision: Revision::new(2).unwrap(), ..record.clone() },
+        SyncRecord { pending_since: None, ..record.clone() },
+        SyncRecord { version: Version::ZERO, ..record.clone() },
+        SyncRecord { incarnation: Incarnation::ZERO, ..record.clone() },
+        SyncRecord { revision: Revision::MAX, ..record.clone() },
+        SyncRecord { aliases: vec![external_id("x"), external_id("x")], ..record.clone() },
     ];
     for wrong in impossible {
-        let error = ground
-            .store
-            .put(&wrong)
-            .await
-            .expect_err("it is impossible");
+        let error = ground.store.put(&wrong).await.expect_err("it is impossible");
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert_eq!(ground.record(&record.key).await, record);
     }
@@ -102,31 +64,18 @@ pub async fn an_import_cannot_take_an_external_id(ground: Ground) {
         ..full_record(product("2"))
     };
     let by = Some(owner.key.entity.clone());
-    let taken = Imported::Refused(Refusal::ExternalIdTaken {
-        id: external_id("old"),
-        by,
-    });
+    let taken = Imported::Refused(Refusal::ExternalIdTaken { id: external_id("old"), by });
     assert_eq!(put(&ground, &thief).await, taken);
     assert_eq!(ground.get(&thief.key).await, None);
-    assert_eq!(
-        put(&ground, &owner).await,
-        Imported::Stored,
-        "its own ids are no obstacle"
-    );
+    assert_eq!(put(&ground, &owner).await, Imported::Stored, "its own ids are no obstacle");
     ground.is_sound().await;
 }
 
 pub async fn an_imported_record_can_be_claimed(ground: Ground) {
     let pending = ground.applied(&product("1"), &rules::created()).await;
     let key = product("2");
-    let import = SyncRecord {
-        key: key.clone(),
-        ..pending
-    };
-    assert_eq!(
-        remove(&ground, &product("1"), &Guard::default()).await,
-        Removal::Removed
-    );
+    let import = SyncRecord { key: key.clone(), ..pending };
+    assert_eq!(remove(&ground, &product("1"), &Guard::default()).await, Removal::Removed);
     assert_eq!(put(&ground, &import).await, Imported::Stored);
     ground.lease(&key).await;
 }
@@ -134,57 +83,30 @@ pub async fn an_imported_record_can_be_claimed(ground: Ground) {
 pub async fn removing_is_idempotent(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
-    assert_eq!(
-        remove(&ground, &key, &Guard::default()).await,
-        Removal::Removed
-    );
-    assert_eq!(
-        remove(&ground, &key, &Guard::default()).await,
-        Removal::Absent
-    );
+    assert_eq!(remove(&ground, &key, &Guard::default()).await, Removal::Removed);
+    assert_eq!(remove(&ground, &key, &Guard::default()).await, Removal::Absent);
     assert_eq!(ground.get(&key).await, None);
 }
 
 pub async fn removing_is_guarded(ground: Ground) {
     let key = product("1");
     let record = ground.applied(&key, &rules::created()).await;
-    let deleted = Guard {
-        deleted: Some(true),
-        ..Guard::default()
-    };
-    assert_eq!(
-        remove(&ground, &key, &deleted).await,
-        Removal::Refused(Refusal::NotDeleted)
-    );
-    let version = Guard {
-        version: Version::new(2).ok(),
-        ..Guard::default()
-    };
-    assert_eq!(
-        remove(&ground, &key, &version).await,
-        Removal::Refused(Refusal::VersionMismatch)
-    );
+    let deleted = Guard { deleted: Some(true), ..Guard::default() };
+    assert_eq!(remove(&ground, &key, &deleted).await, Removal::Refused(Refusal::NotDeleted));
+    let version = Guard { version: Version::new(2).ok(), ..Guard::default() };
+    assert_eq!(remove(&ground, &key, &version).await, Removal::Refused(Refusal::VersionMismatch));
     assert_eq!(ground.record(&key).await, record);
-    let version = Guard {
-        version: Some(record.version),
-        ..Guard::default()
-    };
+    let version = Guard { version: Some(record.version), ..Guard::default() };
     assert_eq!(remove(&ground, &key, &version).await, Removal::Removed);
 }
 
 pub async fn a_removed_record_leaves_no_trace_in_indexes(ground: Ground) {
     let (key, other) = (product("1"), product("2"));
-    let success = Success {
-        external_id: Some(external_id("x")),
-        ..Success::default()
-    };
+    let success = Success { external_id: Some(external_id("x")), ..Success::default() };
     let marked = MarkSynced { success }.change();
     ground.applied(&key, &marked).await;
     ground.applied(&key, &rules::updated()).await;
-    assert_eq!(
-        remove(&ground, &key, &Guard::default()).await,
-        Removal::Removed
-    );
+    assert_eq!(remove(&ground, &key, &Guard::default()).await, Removal::Removed);
     assert_eq!(ground.find(&key, "x").await, None);
     assert!(ground.claim(&crate::ground::request(1)).await.is_empty());
     assert_eq!(ground.walk(&Filter::default(), 1).await, []);

@@ -50,10 +50,7 @@ pub async fn due_records_are_claimed_oldest_first(ground: Ground) {
     }
     created(&ground, &["e", "d"]).await;
     let claimed = ground.claim(&request(10)).await;
-    assert_eq!(
-        keys(&claimed.leased),
-        ["c", "a", "b", "d", "e"].map(product)
-    );
+    assert_eq!(keys(&claimed.leased), ["c", "a", "b", "d", "e"].map(product));
     for record in &claimed.leased {
         assert_eq!(record.status(), Status::InProgress);
         assert_eq!(record.attempts, 1);
@@ -66,9 +63,7 @@ pub async fn due_records_are_claimed_oldest_first(ground: Ground) {
 pub async fn a_retry_is_due_to_the_millisecond(ground: Ground) {
     let key = created(&ground, &["1"]).await.remove(0);
     let leased = ground.lease(&key).await;
-    ground
-        .applied(&key, &fail(&leased, &FailureNote::transient("x")))
-        .await;
+    ground.applied(&key, &fail(&leased, &FailureNote::transient("x"))).await;
     ground.advance(999);
     assert!(ground.claim(&request(1)).await.is_empty());
     ground.advance(1);
@@ -105,13 +100,10 @@ pub async fn a_claim_takes_from_its_source_only(ground: Ground) {
 
 pub async fn what_is_not_due_is_not_claimed(ground: Ground) {
     let [synced, dead, tombstone, scheduled, leased] = ["1", "2", "3", "4", "5"].map(product);
-    ground
-        .applied(&synced, &MarkSynced::default().change())
-        .await;
-    for (key, note) in [
-        (&dead, FailureNote::permanent("x")),
-        (&scheduled, FailureNote::transient("x")),
-    ] {
+    ground.applied(&synced, &MarkSynced::default().change()).await;
+    for (key, note) in
+        [(&dead, FailureNote::permanent("x")), (&scheduled, FailureNote::transient("x"))]
+    {
         ground.applied(key, &rules::created()).await;
         let record = ground.lease(key).await;
         ground.applied(key, &fail(&record, &note)).await;
@@ -136,10 +128,7 @@ pub async fn a_busy_entity_keeps_its_place(ground: Ground) {
 pub async fn every_grant_has_a_higher_token(ground: Ground) {
     let key = created(&ground, &["1"]).await.remove(0);
     let first = ground.lease(&key).await;
-    assert_eq!(
-        i64::try_from(first.token.get()),
-        Ok(ground.now().as_millis() * 1_000)
-    );
+    assert_eq!(i64::try_from(first.token.get()), Ok(ground.now().as_millis() * 1_000));
     ground.applied(&key, &rules::release(first.token)).await;
     let second = ground.lease(&key).await;
     assert_eq!(second.token.get(), first.token.get() + 1);
@@ -179,30 +168,16 @@ pub async fn a_lease_that_ran_out_is_claimed_alone(ground: Ground) {
     ground.advance(LEASE);
     created(&ground, &["d"]).await;
     // Oldest first: "c" is due longest, and what ran out does not come along with it.
-    assert_eq!(
-        keys(&ground.claim(&request(9)).await.leased),
-        ["c", "d"].map(product)
-    );
-    assert_eq!(
-        keys(&ground.claim(&request(9)).await.leased),
-        [product("a")]
-    );
-    assert_eq!(
-        keys(&ground.claim(&request(9)).await.leased),
-        [product("b")]
-    );
+    assert_eq!(keys(&ground.claim(&request(9)).await.leased), ["c", "d"].map(product));
+    assert_eq!(keys(&ground.claim(&request(9)).await.leased), [product("a")]);
+    assert_eq!(keys(&ground.claim(&request(9)).await.leased), [product("b")]);
     assert!(ground.claim(&request(9)).await.is_empty());
 }
 
 pub async fn a_vanished_create_is_in_doubt(ground: Ground) {
     let (new, known, deleted) = (product("1"), product("2"), product("3"));
-    let success = Success {
-        external_id: Some(external_id("x")),
-        ..Success::default()
-    };
-    ground
-        .applied(&known, &MarkSynced { success }.change())
-        .await;
+    let success = Success { external_id: Some(external_id("x")), ..Success::default() };
+    ground.applied(&known, &MarkSynced { success }.change()).await;
     ground.applied(&known, &rules::updated()).await;
     created(&ground, &["1", "3"]).await;
     assert_eq!(ground.claim(&request(3)).await.leased.len(), 3);
@@ -225,9 +200,7 @@ pub async fn a_record_attempted_too_often_becomes_a_dead_letter(ground: Ground) 
     }
     let claimed = ground.claim(&request(1)).await;
     assert!(claimed.leased.is_empty());
-    let [dead] = claimed.dead_lettered.as_slice() else {
-        panic!("one of {claimed:?}")
-    };
+    let [dead] = claimed.dead_lettered.as_slice() else { panic!("one of {claimed:?}") };
     assert_eq!(dead.status(), Status::DeadLetter);
     assert!(dead.in_doubt, "the doubt about the create stays");
     assert_eq!((dead.attempts, &dead.lease), (MAX_ATTEMPTS, &None));
@@ -242,32 +215,15 @@ pub async fn a_stale_holder_has_no_effect(ground: Ground) {
     ground.advance(LEASE);
     let current = ground.lease(&key).await;
     for (report, change) in reports(&stale) {
-        assert_eq!(
-            ground.refused(&key, &change).await,
-            Refusal::LeaseLost,
-            "{report}"
-        );
+        assert_eq!(ground.refused(&key, &change).await, Refusal::LeaseLost, "{report}");
     }
     ground.applied(&key, &rules::release(current.token)).await;
     for (report, change) in reports(&current).into_iter().chain(reports(&stale)) {
-        assert_eq!(
-            ground.refused(&key, &change).await,
-            Refusal::LeaseLost,
-            "{report}, given back"
-        );
+        assert_eq!(ground.refused(&key, &change).await, Refusal::LeaseLost, "{report}, given back");
     }
-    ground
-        .store
-        .remove(&key, &Guard::default())
-        .await
-        .unwrap()
-        .assert_removed();
+    ground.store.remove(&key, &Guard::default()).await.unwrap().assert_removed();
     for (report, change) in reports(&current) {
-        assert_eq!(
-            ground.refused(&key, &change).await,
-            Refusal::LeaseLost,
-            "{report}, removed"
-        );
+        assert_eq!(ground.refused(&key, &change).await, Refusal::LeaseLost, "{report}, removed");
     }
 }
 
@@ -290,12 +246,7 @@ pub async fn an_expired_lease_that_nobody_took_still_counts(ground: Ground) {
         let (report, change) = reports(&leased).remove(at);
         let record = ground.applied(&key, &change).await;
         assert_eq!(record.status(), expected, "{report}");
-        ground
-            .store
-            .remove(&key, &Guard::default())
-            .await
-            .unwrap()
-            .assert_removed();
+        ground.store.remove(&key, &Guard::default()).await.unwrap().assert_removed();
     }
 }
 
@@ -303,9 +254,7 @@ pub async fn a_renewed_lease_runs_on(ground: Ground) {
     let key = created(&ground, &["1"]).await.remove(0);
     let leased = ground.lease(&key).await;
     ground.advance(LEASE - 1);
-    let renewed = ground
-        .applied(&key, &rules::renew(leased.token, span(10)))
-        .await;
+    let renewed = ground.applied(&key, &rules::renew(leased.token, span(10))).await;
     assert_eq!(renewed.token, leased.token);
     assert_eq!(renewed.due_at(), Some(ground.now().plus(span(10))));
     ground.advance(9);

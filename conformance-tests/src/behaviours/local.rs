@@ -25,20 +25,14 @@ pub async fn a_created_entity_is_to_be_created(ground: Ground) {
     assert_eq!(record.revision.get(), 1);
     assert_eq!(record.pending_since, Some(ground.now()));
     assert_eq!(record.created_at, ground.now());
-    assert_eq!(
-        i64::try_from(record.incarnation.get()),
-        Ok(ground.now().as_millis())
-    );
+    assert_eq!(i64::try_from(record.incarnation.get()), Ok(ground.now().as_millis()));
     ground.is_sound().await;
 }
 
 pub async fn an_entity_cannot_be_created_twice(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
-    assert_eq!(
-        ground.refused(&key, &rules::created()).await,
-        Refusal::AlreadyExists
-    );
+    assert_eq!(ground.refused(&key, &rules::created()).await, Refusal::AlreadyExists);
 }
 
 pub async fn an_updated_entity_without_record_is_to_be_created(ground: Ground) {
@@ -51,9 +45,7 @@ pub async fn an_update_keeps_a_scheduled_retry(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
     let leased = ground.lease(&key).await;
-    let failed = ground
-        .applied(&key, &fail(&leased, &FailureNote::transient("down")))
-        .await;
+    let failed = ground.applied(&key, &fail(&leased, &FailureNote::transient("down"))).await;
     let updated = ground.applied(&key, &rules::updated()).await;
     assert_eq!(updated.status(), Status::Failed);
     assert_eq!(updated.retry_at, failed.retry_at);
@@ -64,9 +56,7 @@ pub async fn an_update_puts_a_dead_letter_back(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
     let leased = ground.lease(&key).await;
-    let dead = ground
-        .applied(&key, &fail(&leased, &FailureNote::permanent("no")))
-        .await;
+    let dead = ground.applied(&key, &fail(&leased, &FailureNote::permanent("no"))).await;
     assert_eq!(dead.status(), Status::DeadLetter);
     let updated = ground.applied(&key, &rules::updated()).await;
     assert_eq!(updated.status(), Status::Pending);
@@ -79,18 +69,9 @@ pub async fn a_deleted_entity_cannot_be_updated(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &MarkSynced::default().change()).await;
     ground.applied(&key, &rules::deleted()).await;
-    assert_eq!(
-        ground.refused(&key, &rules::updated()).await,
-        Refusal::Deleted
-    );
-    assert_eq!(
-        ground.refused(&key, &rules::deleted()).await,
-        Refusal::Deleted
-    );
-    assert_eq!(
-        ground.refused(&product("2"), &rules::deleted()).await,
-        Refusal::Absent
-    );
+    assert_eq!(ground.refused(&key, &rules::updated()).await, Refusal::Deleted);
+    assert_eq!(ground.refused(&key, &rules::deleted()).await, Refusal::Deleted);
+    assert_eq!(ground.refused(&product("2"), &rules::deleted()).await, Refusal::Absent);
 }
 
 pub async fn deleting_what_was_never_pushed_leaves_nothing_to_push(ground: Ground) {
@@ -128,10 +109,7 @@ pub async fn deleting_during_a_create_waits_for_it(ground: Ground) {
 
 pub async fn creating_again_before_the_deletion_is_pushed_undoes_it(ground: Ground) {
     let key = product("1");
-    let success = Success {
-        external_id: Some(external_id("x")),
-        ..Success::default()
-    };
+    let success = Success { external_id: Some(external_id("x")), ..Success::default() };
     let synced = ground.applied(&key, &MarkSynced { success }.change()).await;
     ground.applied(&key, &rules::deleted()).await;
     let record = ground.applied(&key, &rules::created()).await;

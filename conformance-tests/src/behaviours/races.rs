@@ -41,33 +41,21 @@ where
 }
 
 async fn apply(store: Arc<dyn SyncStore>, key: Key, change: Change) -> Outcome {
-    store
-        .apply(&key, &change)
-        .await
-        .expect("the change is answered")
+    store.apply(&key, &change).await.expect("the change is answered")
 }
 
 fn applied(outcomes: &[Outcome]) -> usize {
-    outcomes
-        .iter()
-        .filter(|outcome| outcome.is_applied())
-        .count()
+    outcomes.iter().filter(|outcome| outcome.is_applied()).count()
 }
 
 pub async fn of_many_creators_one_wins(ground: Ground) {
     for round in 0..ROUNDS {
         let key = product(&round.to_string());
-        let outcomes = race(&ground, TASKS, |store, _| {
-            apply(store, key.clone(), rules::created())
-        })
-        .await;
+        let outcomes =
+            race(&ground, TASKS, |store, _| apply(store, key.clone(), rules::created())).await;
         assert_eq!(applied(&outcomes), 1);
         let refused = outcomes.iter().filter_map(Outcome::refusal);
-        assert!(
-            refused
-                .into_iter()
-                .all(|reason| *reason == Refusal::AlreadyExists)
-        );
+        assert!(refused.into_iter().all(|reason| *reason == Refusal::AlreadyExists));
         assert_eq!(ground.record(&key).await.version.get(), 1);
     }
     ground.is_sound().await;
@@ -75,29 +63,13 @@ pub async fn of_many_creators_one_wins(ground: Ground) {
 
 pub async fn no_increment_is_lost(ground: Ground) {
     let key = product("1");
-    let charge = Patch {
-        attempts: AttemptsOp::Charge,
-        ..Patch::default()
-    };
-    let change = || {
-        Change::new([Arm {
-            then: charge.clone(),
-            ..Arm::default()
-        }])
-        .unwrap()
-    };
+    let charge = Patch { attempts: AttemptsOp::Charge, ..Patch::default() };
+    let change = || Change::new([Arm { then: charge.clone(), ..Arm::default() }]).unwrap();
     race(&ground, TASKS, |store, _| {
-        let (key, changes) = (
-            key.clone(),
-            (0..ROUNDS).map(|_| change()).collect::<Vec<_>>(),
-        );
+        let (key, changes) = (key.clone(), (0..ROUNDS).map(|_| change()).collect::<Vec<_>>());
         async move {
             for change in changes {
-                assert!(
-                    apply(Arc::clone(&store), key.clone(), change)
-                        .await
-                        .is_applied()
-                );
+                assert!(apply(Arc::clone(&store), key.clone(), change).await.is_applied());
             }
         }
     })
@@ -113,29 +85,14 @@ pub async fn of_many_entities_one_gets_the_external_id(ground: Ground) {
         let key = |number| product(&format!("{round}-{number}"));
         let outcomes = race(&ground, TASKS, |store, number| {
             let mode = BindMode::Add;
-            apply(
-                store,
-                key(number),
-                Bind {
-                    external_id: id.clone(),
-                    mode,
-                }
-                .change(),
-            )
+            apply(store, key(number), Bind { external_id: id.clone(), mode }.change())
         })
         .await;
         assert_eq!(applied(&outcomes), 1);
-        let winner = ground
-            .find(&key(0), id.as_str())
-            .await
-            .expect("somebody won");
+        let winner = ground.find(&key(0), id.as_str()).await.expect("somebody won");
         for reason in outcomes.iter().filter_map(Outcome::refusal) {
             let by = Some(winner.entity.clone());
-            assert_eq!(
-                *reason,
-                Refusal::ExternalIdTaken { id: id.clone(), by },
-                "all are told"
-            );
+            assert_eq!(*reason, Refusal::ExternalIdTaken { id: id.clone(), by }, "all are told");
         }
         for number in 0..TASKS {
             let there = ground.get(&key(number)).await.is_some();
@@ -151,15 +108,7 @@ pub async fn of_many_external_ids_one_is_bound(ground: Ground) {
         let id = |number| external_id(&format!("x{round}-{number}"));
         let outcomes = race(&ground, TASKS, |store, number| {
             let mode = BindMode::Add;
-            apply(
-                store,
-                key.clone(),
-                Bind {
-                    external_id: id(number),
-                    mode,
-                }
-                .change(),
-            )
+            apply(store, key.clone(), Bind { external_id: id(number), mode }.change())
         })
         .await;
         assert_eq!(applied(&outcomes), 1);
@@ -169,11 +118,7 @@ pub async fn of_many_external_ids_one_is_bound(ground: Ground) {
         }
         for number in 0..TASKS {
             let found = ground.find(&key, id(number).as_str()).await;
-            assert_eq!(
-                found.is_some(),
-                id(number) == bound,
-                "a lost id leads nowhere"
-            );
+            assert_eq!(found.is_some(), id(number) == bound, "a lost id leads nowhere");
         }
     }
     ground.is_sound().await;
@@ -182,19 +127,14 @@ pub async fn of_many_external_ids_one_is_bound(ground: Ground) {
 pub async fn claims_are_disjoint(ground: Ground) {
     let records = 100;
     for id in 0..records {
-        ground
-            .applied(&product(&id.to_string()), &rules::created())
-            .await;
+        ground.applied(&product(&id.to_string()), &rules::created()).await;
     }
     let claimed: Vec<Vec<Claimed>> = race(&ground, 8, |store, _| async move {
         let mut all = Vec::new();
         // A claim may come back short or empty while others claim; so ask until it stays empty.
         let mut empty = 0;
         while empty < 3 {
-            let claimed = store
-                .claim(&request(3))
-                .await
-                .expect("the claim is answered");
+            let claimed = store.claim(&request(3)).await.expect("the claim is answered");
             assert!(claimed.leased.len() <= 3);
             empty = if claimed.is_empty() { empty + 1 } else { 0 };
             all.push(claimed);
@@ -202,11 +142,7 @@ pub async fn claims_are_disjoint(ground: Ground) {
         all
     })
     .await;
-    let leased: Vec<_> = claimed
-        .into_iter()
-        .flatten()
-        .flat_map(|claimed| claimed.leased)
-        .collect();
+    let leased: Vec<_> = claimed.into_iter().flatten().flat_map(|claimed| claimed.leased).collect();
     let keys: BTreeSet<_> = leased.iter().map(|record| record.key.clone()).collect();
     assert_eq!(leased.len(), records, "each once");
     assert_eq!(keys.len(), records, "and all of them");
@@ -229,17 +165,9 @@ pub async fn an_expired_lease_goes_to_one_claimer(ground: Ground) {
                 claim.ttl(),
                 u32::MAX,
             );
-            store
-                .claim(&endless.expect("a request"))
-                .await
-                .expect("the claim is answered")
-                .leased
+            store.claim(&endless.expect("a request")).await.expect("the claim is answered").leased
         };
-        let leased: Vec<_> = race(&ground, 2, endless)
-            .await
-            .into_iter()
-            .flatten()
-            .collect();
+        let leased: Vec<_> = race(&ground, 2, endless).await.into_iter().flatten().collect();
         assert_eq!(leased.len(), 1);
         assert!(leased[0].token > token);
         token = leased[0].token;
@@ -250,19 +178,11 @@ pub async fn a_change_replayed_in_parallel_is_applied_once(ground: Ground) {
     for round in 0..ROUNDS {
         let key = product(&round.to_string());
         let change = rules::updated();
-        let outcomes = race(&ground, TASKS, |store, _| {
-            apply(store, key.clone(), change.clone())
-        })
-        .await;
-        let first = outcomes.iter().filter(|outcome| {
-            matches!(
-                outcome,
-                Outcome::Applied(Applied {
-                    replayed: false,
-                    ..
-                })
-            )
-        });
+        let outcomes =
+            race(&ground, TASKS, |store, _| apply(store, key.clone(), change.clone())).await;
+        let first = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::Applied(Applied { replayed: false, .. })));
         assert_eq!(first.count(), 1);
         assert_eq!(applied(&outcomes), TASKS);
         assert_eq!(ground.record(&key).await.revision.get(), 1);
@@ -274,26 +194,15 @@ pub async fn a_change_racing_a_success_is_not_lost(ground: Ground) {
         let key = product(&round.to_string());
         ground.applied(&key, &rules::created()).await;
         let leased = ground.lease(&key).await;
-        let changes = [
-            completed(&leased, Success::default()).change(),
-            rules::updated(),
-        ];
-        let outcomes = race(&ground, 2, |store, number| {
-            apply(store, key.clone(), changes[number].clone())
-        })
-        .await;
+        let changes = [completed(&leased, Success::default()).change(), rules::updated()];
+        let outcomes =
+            race(&ground, 2, |store, number| apply(store, key.clone(), changes[number].clone()))
+                .await;
         assert_eq!(applied(&outcomes), 2);
         let record = ground.record(&key).await;
-        assert_eq!(
-            (record.revision.get(), record.synced_revision.get()),
-            (2, 1)
-        );
+        assert_eq!((record.revision.get(), record.synced_revision.get()), (2, 1));
         assert_eq!(record.status(), Status::Pending);
-        let _ = ground
-            .store
-            .remove(&key, &Guard::default())
-            .await
-            .expect("removed");
+        let _ = ground.store.remove(&key, &Guard::default()).await.expect("removed");
     }
 }
 
@@ -301,29 +210,16 @@ pub async fn of_many_writers_with_one_version_one_wins(ground: Ground) {
     let key = product("1");
     let mut version = ground.applied(&key, &rules::created()).await.version;
     for _ in 0..ROUNDS {
-        let guard = Guard {
-            version: Some(version),
-            ..Guard::default()
-        };
-        let charge = Patch {
-            attempts: AttemptsOp::Charge,
-            ..Patch::default()
-        };
-        let arm = Arm {
-            when: guard,
-            then: charge,
-        };
+        let guard = Guard { version: Some(version), ..Guard::default() };
+        let charge = Patch { attempts: AttemptsOp::Charge, ..Patch::default() };
+        let arm = Arm { when: guard, then: charge };
         let outcomes = race(&ground, TASKS, |store, _| {
             apply(store, key.clone(), Change::new([arm.clone()]).unwrap())
         })
         .await;
         assert_eq!(applied(&outcomes), 1);
         let refused = outcomes.iter().filter_map(Outcome::refusal);
-        assert!(
-            refused
-                .into_iter()
-                .all(|reason| *reason == Refusal::VersionMismatch)
-        );
+        assert!(refused.into_iter().all(|reason| *reason == Refusal::VersionMismatch));
         version = ground.record(&key).await.version;
     }
 }
@@ -332,11 +228,7 @@ pub async fn a_dropped_call_leaves_nothing_torn(ground: Ground) {
     for polls in 0..40 {
         let key = product(&polls.to_string());
         let id = format!("x{polls}");
-        let bind = Bind {
-            external_id: external_id(&id),
-            mode: BindMode::Add,
-        }
-        .change();
+        let bind = Bind { external_id: external_id(&id), mode: BindMode::Add }.change();
         {
             let mut call = std::pin::pin!(ground.store.apply(&key, &bind));
             for _ in 0..polls {
@@ -351,20 +243,10 @@ pub async fn a_dropped_call_leaves_nothing_torn(ground: Ground) {
         }
         let found = ground.find(&key, &id).await;
         let there = ground.get(&key).await.map(|record| record.key);
-        assert!(
-            found == there || found.is_none(),
-            "an id leads only to a record that has it"
-        );
+        assert!(found == there || found.is_none(), "an id leads only to a record that has it");
         let outcome = ground.apply(&key, &bind).await;
-        assert!(
-            outcome.is_applied(),
-            "the same change completes what was dropped"
-        );
-        assert_eq!(
-            ground.record(&key).await.version.get(),
-            1,
-            "and is applied once"
-        );
+        assert!(outcome.is_applied(), "the same change completes what was dropped");
+        assert_eq!(ground.record(&key).await.version.get(), 1, "and is applied once");
     }
     ground.is_sound().await;
 }

@@ -21,9 +21,7 @@ fn told_everything() -> Success {
 }
 
 pub async fn marking_an_untracked_entity_synced_makes_a_record(ground: Ground) {
-    let record = ground
-        .applied(&product("1"), &MarkSynced::default().change())
-        .await;
+    let record = ground.applied(&product("1"), &MarkSynced::default().change()).await;
     assert_eq!(record.status(), Status::Synced);
     assert_eq!(record.revision.get(), 1);
     assert_eq!(record.synced_revision.get(), 1);
@@ -33,15 +31,7 @@ pub async fn marking_an_untracked_entity_synced_makes_a_record(ground: Ground) {
 
 pub async fn what_a_success_omits_is_kept(ground: Ground) {
     let key = product("1");
-    let told = ground
-        .applied(
-            &key,
-            &MarkSynced {
-                success: told_everything(),
-            }
-            .change(),
-        )
-        .await;
+    let told = ground.applied(&key, &MarkSynced { success: told_everything() }.change()).await;
     ground.applied(&key, &rules::updated()).await;
     let silent = ground.applied(&key, &MarkSynced::default().change()).await;
     assert_eq!(silent.external_id, told.external_id);
@@ -70,10 +60,7 @@ pub async fn metadata_is_replaced_merged_and_removed(ground: Ground) {
                 .merging_metadata(MetadataMerge::new(metadata(json!({ "b": 5 })), ["b"]).unwrap()),
             json!({ "b": 5, "c": 4 }),
         ),
-        (
-            Success::default().replacing_metadata(metadata(json!({}))),
-            json!({}),
-        ),
+        (Success::default().replacing_metadata(metadata(json!({}))), json!({})),
     ];
     for (success, expected) in steps {
         let record = ground.applied(&key, &MarkSynced { success }.change()).await;
@@ -86,17 +73,12 @@ pub async fn a_success_resets_what_failures_left(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
     let leased = ground.lease(&key).await;
-    let failed = ground
-        .applied(&key, &fail(&leased, &FailureNote::unknown("cut")))
-        .await;
+    let failed = ground.applied(&key, &fail(&leased, &FailureNote::unknown("cut"))).await;
     assert!(failed.in_doubt && failed.failure.is_some() && failed.attempts == 1);
     let record = ground.applied(&key, &MarkSynced::default().change()).await;
     assert_eq!(record.status(), Status::Synced);
     assert!(!record.in_doubt);
-    assert_eq!(
-        (record.attempts, record.failure, record.retry_at),
-        (0, None, None)
-    );
+    assert_eq!((record.attempts, record.failure, record.retry_at), (0, None, None));
     ground.is_sound().await;
 }
 
@@ -115,15 +97,8 @@ pub async fn marking_synced_is_refused_while_a_conflict_is_open(ground: Ground) 
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
     let conflict = ConflictOp::Open(ConflictKind::EditEdit);
-    let open = Patch {
-        conflict,
-        ..Patch::default()
-    };
-    let open = Change::new([Arm {
-        then: open,
-        ..Arm::default()
-    }])
-    .unwrap();
+    let open = Patch { conflict, ..Patch::default() };
+    let open = Change::new([Arm { then: open, ..Arm::default() }]).unwrap();
     let record = ground.applied(&key, &open).await;
     assert_eq!(record.status(), Status::Conflict);
     assert_eq!(record.due_at(), None);
@@ -138,14 +113,9 @@ pub async fn a_change_during_a_push_leaves_the_record_dirty(ground: Ground) {
     let leased = ground.lease(&key).await;
     ground.applied(&key, &rules::updated()).await;
     ground.advance(5);
-    let record = ground
-        .applied(&key, &completed(&leased, told_everything()).change())
-        .await;
+    let record = ground.applied(&key, &completed(&leased, told_everything()).change()).await;
     assert_eq!(record.status(), Status::Pending);
-    assert_eq!(
-        (record.synced_revision.get(), record.revision.get()),
-        (1, 2)
-    );
+    assert_eq!((record.synced_revision.get(), record.revision.get()), (1, 2));
     assert_eq!(record.operation(), Operation::Update);
     assert_eq!(record.pending_since, Some(ground.now()));
     ground.is_sound().await;
@@ -157,14 +127,9 @@ pub async fn a_push_that_was_overtaken_is_pushed_again(ground: Ground) {
     let leased = ground.lease(&key).await;
     ground.applied(&key, &rules::updated()).await;
     ground.applied(&key, &MarkSynced::default().change()).await;
-    let record = ground
-        .applied(&key, &completed(&leased, Success::default()).change())
-        .await;
+    let record = ground.applied(&key, &completed(&leased, Success::default()).change()).await;
     assert_eq!(record.status(), Status::Pending);
-    assert_eq!(
-        (record.synced_revision.get(), record.revision.get()),
-        (2, 3)
-    );
+    assert_eq!((record.synced_revision.get(), record.revision.get()), (2, 3));
 }
 
 pub async fn a_report_for_another_incarnation_is_refused(ground: Ground) {
@@ -176,10 +141,7 @@ pub async fn a_report_for_another_incarnation_is_refused(ground: Ground) {
         success: Success::default(),
     };
     let other = mark(record.incarnation.get() - 1).change();
-    assert_eq!(
-        ground.refused(&key, &other).await,
-        Refusal::StaleIncarnation
-    );
+    assert_eq!(ground.refused(&key, &other).await, Refusal::StaleIncarnation);
     assert_eq!(ground.refused(&product("2"), &other).await, Refusal::Absent);
     ground.applied(&key, &rules::updated()).await;
     let this = mark(record.incarnation.get()).change();
@@ -188,22 +150,12 @@ pub async fn a_report_for_another_incarnation_is_refused(ground: Ground) {
 
 pub async fn a_deletion_that_was_pushed_leaves_a_tombstone(ground: Ground) {
     let key = product("1");
-    ground
-        .applied(
-            &key,
-            &MarkSynced {
-                success: told_everything(),
-            }
-            .change(),
-        )
-        .await;
+    ground.applied(&key, &MarkSynced { success: told_everything() }.change()).await;
     ground.applied(&key, &rules::deleted()).await;
     let leased = ground.lease(&key).await;
     assert_eq!(leased.operation(), Operation::Delete);
     ground.advance(1);
-    let record = ground
-        .applied(&key, &completed(&leased, Success::default()).change())
-        .await;
+    let record = ground.applied(&key, &completed(&leased, Success::default()).change()).await;
     assert_eq!(record.status(), Status::Deleted);
     assert_eq!(record.remote_deleted_at, Some(ground.now()));
     assert_eq!(record.external_id, Some(external_id("x")));
@@ -213,21 +165,11 @@ pub async fn a_deletion_that_was_pushed_leaves_a_tombstone(ground: Ground) {
 
 pub async fn an_entity_restored_while_its_delete_ran_is_created_again(ground: Ground) {
     let key = product("1");
-    let old = ground
-        .applied(
-            &key,
-            &MarkSynced {
-                success: told_everything(),
-            }
-            .change(),
-        )
-        .await;
+    let old = ground.applied(&key, &MarkSynced { success: told_everything() }.change()).await;
     ground.applied(&key, &rules::deleted()).await;
     let leased = ground.lease(&key).await;
     ground.applied(&key, &rules::created()).await;
-    let record = ground
-        .applied(&key, &completed(&leased, Success::default()).change())
-        .await;
+    let record = ground.applied(&key, &completed(&leased, Success::default()).change()).await;
     assert_eq!(record.status(), Status::Pending);
     assert_eq!(record.operation(), Operation::Create);
     assert!(record.incarnation > old.incarnation);

@@ -11,9 +11,7 @@ use crate::ground::{Ground, entity_type, fail, product, request, shop};
 
 /// Keys whose order by bytes differs from that of any locale.
 fn scattered() -> Vec<Key> {
-    let ids = [
-        "B", "a", "b", "A", "10", "9", "-", "_", "é", "z", "Z", "😀", "\u{ffff}", "a b",
-    ];
+    let ids = ["B", "a", "b", "A", "10", "9", "-", "_", "é", "z", "Z", "😀", "\u{ffff}", "a b"];
     let mut keys = Vec::new();
     for source in ["shop", "Shop", "shop-eu"] {
         for entity_type in ["product", "Product"] {
@@ -35,22 +33,10 @@ pub async fn a_walk_is_in_the_order_of_bytes(ground: Ground) {
     let sorted: Vec<_> = BTreeSet::from_iter(keys).into_iter().collect();
     assert_eq!(ground.walk(&Filter::default(), 1_000).await, sorted);
     let parts = |key: &Key| {
-        let EntityRef {
-            entity_type,
-            entity_id,
-        } = &key.entity;
-        [
-            key.source.as_str(),
-            entity_type.as_str(),
-            entity_id.as_str(),
-        ]
-        .map(str::to_owned)
+        let EntityRef { entity_type, entity_id } = &key.entity;
+        [key.source.as_str(), entity_type.as_str(), entity_id.as_str()].map(str::to_owned)
     };
-    assert!(
-        sorted
-            .windows(2)
-            .all(|pair| parts(&pair[0]) < parts(&pair[1]))
-    );
+    assert!(sorted.windows(2).all(|pair| parts(&pair[0]) < parts(&pair[1])));
 }
 
 pub async fn a_walk_sees_each_record_once_whatever_the_page_size(ground: Ground) {
@@ -58,52 +44,23 @@ pub async fn a_walk_sees_each_record_once_whatever_the_page_size(ground: Ground)
     create_all(&ground, &keys).await;
     let sorted: Vec<_> = BTreeSet::from_iter(keys).into_iter().collect();
     for size in [1, 2, 7, sorted.len() - 1, sorted.len(), sorted.len() + 1] {
-        assert_eq!(
-            ground.walk(&Filter::default(), size).await,
-            sorted,
-            "pages of {size}"
-        );
-        let page = ground
-            .store
-            .list(&Filter::default(), None, PageSize::new(size).unwrap())
-            .await;
+        assert_eq!(ground.walk(&Filter::default(), size).await, sorted, "pages of {size}");
+        let page = ground.store.list(&Filter::default(), None, PageSize::new(size).unwrap()).await;
         let more = size < sorted.len();
-        assert_eq!(
-            page.unwrap().next.is_some(),
-            more,
-            "a cursor only if there is more"
-        );
+        assert_eq!(page.unwrap().next.is_some(), more, "a cursor only if there is more");
     }
-    let nobody = Filter {
-        entity_type: Some(entity_type("none")),
-        ..Filter::default()
-    };
+    let nobody = Filter { entity_type: Some(entity_type("none")), ..Filter::default() };
     assert_eq!(ground.walk(&nobody, 1).await, []);
 }
 
 pub async fn a_cursor_outlives_the_record_it_stands_on(ground: Ground) {
     let keys = ["a", "b", "c"].map(product);
     create_all(&ground, &keys).await;
-    let first = ground
-        .store
-        .list(&Filter::default(), None, PageSize::ONE)
-        .await
-        .unwrap();
-    let _ = ground
-        .store
-        .remove(&keys[0], &Guard::default())
-        .await
-        .unwrap();
-    let second = ground
-        .store
-        .list(&Filter::default(), first.next.as_ref(), PageSize::MAX)
-        .await
-        .unwrap();
-    let rest: Vec<_> = second
-        .records
-        .into_iter()
-        .map(|record| record.key)
-        .collect();
+    let first = ground.store.list(&Filter::default(), None, PageSize::ONE).await.unwrap();
+    let _ = ground.store.remove(&keys[0], &Guard::default()).await.unwrap();
+    let second =
+        ground.store.list(&Filter::default(), first.next.as_ref(), PageSize::MAX).await.unwrap();
+    let rest: Vec<_> = second.records.into_iter().map(|record| record.key).collect();
     assert_eq!(rest, keys[1..]);
 }
 
@@ -115,11 +72,7 @@ pub async fn a_walk_is_stable_under_writes(ground: Ground) {
         loop {
             let page = ground
                 .store
-                .list(
-                    &Filter::default(),
-                    after.as_ref(),
-                    PageSize::new(size).unwrap(),
-                )
+                .list(&Filter::default(), after.as_ref(), PageSize::new(size).unwrap())
                 .await
                 .unwrap();
             seen.extend(page.records.into_iter().map(|record| record.key));
@@ -128,28 +81,16 @@ pub async fn a_walk_is_stable_under_writes(ground: Ground) {
             round += 1;
             let guest = product(&format!("{:03}x{size}", (round * 7) % 40));
             ground.applied(&guest, &rules::updated()).await;
-            ground
-                .applied(&stable[(round * 11) % 40], &rules::updated())
-                .await;
+            ground.applied(&stable[(round * 11) % 40], &rules::updated()).await;
             if round % 2 == 0 {
-                let _ = ground
-                    .store
-                    .remove(&guest, &Guard::default())
-                    .await
-                    .unwrap();
+                let _ = ground.store.remove(&guest, &Guard::default()).await.unwrap();
             }
             if after.is_none() {
                 break;
             }
         }
-        assert!(
-            seen.windows(2).all(|pair| pair[0] < pair[1]),
-            "in order, none twice"
-        );
-        let seen: Vec<_> = seen
-            .into_iter()
-            .filter(|key| stable.contains(key))
-            .collect();
+        assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice");
+        let seen: Vec<_> = seen.into_iter().filter(|key| stable.contains(key)).collect();
         assert_eq!(seen, stable, "pages of {size}");
     }
 }
@@ -163,38 +104,18 @@ pub async fn filters_narrow_a_walk(ground: Ground) {
     }
     ground.applied(&failed, &rules::created()).await;
     let record = ground.lease(&failed).await;
-    ground
-        .applied(&failed, &fail(&record, &FailureNote::transient("x")))
-        .await;
+    ground.applied(&failed, &fail(&record, &FailureNote::transient("x"))).await;
     ground.applied(&leased, &rules::created()).await;
     let claim = request(1);
     assert_eq!(ground.claim(&claim).await.leased.len(), 1);
     ground.applied(&pending, &rules::created()).await;
 
-    let in_shop = Filter {
-        source: Some(shop()),
-        ..Filter::default()
-    };
-    let products = Filter {
-        entity_type: Some(entity_type("product")),
-        ..in_shop.clone()
-    };
-    let of = |status| Filter {
-        status: Some(status),
-        ..products.clone()
-    };
-    let due = |due| Filter {
-        due: Some(due),
-        ..products.clone()
-    };
-    let mine = Filter {
-        claim_id: Some(claim.claim_id().clone()),
-        ..Filter::default()
-    };
-    let nobodys = Filter {
-        claim_id: Some(request(1).claim_id().clone()),
-        ..Filter::default()
-    };
+    let in_shop = Filter { source: Some(shop()), ..Filter::default() };
+    let products = Filter { entity_type: Some(entity_type("product")), ..in_shop.clone() };
+    let of = |status| Filter { status: Some(status), ..products.clone() };
+    let due = |due| Filter { due: Some(due), ..products.clone() };
+    let mine = Filter { claim_id: Some(claim.claim_id().clone()), ..Filter::default() };
+    let nobodys = Filter { claim_id: Some(request(1).claim_id().clone()), ..Filter::default() };
     let all = [&synced, &pending, &failed, &leased];
     for (filter, expected) in [
         (in_shop, [&[&customer][..], &all].concat()),
@@ -223,22 +144,15 @@ pub async fn a_cursor_is_good_as_text(ground: Ground) {
     create_all(&ground, &keys).await;
     let (mut seen, mut after): (Vec<Key>, Option<Cursor>) = (Vec::new(), None);
     loop {
-        let page = ground
-            .store
-            .list(&Filter::default(), after.as_ref(), PageSize::ONE)
-            .await
-            .unwrap();
+        let page =
+            ground.store.list(&Filter::default(), after.as_ref(), PageSize::ONE).await.unwrap();
         seen.extend(page.records.into_iter().map(|record| record.key));
         let Some(next) = page.next else { break };
         after = Some(next.to_string().parse().unwrap());
     }
     assert_eq!(seen, keys);
     let shop = Cursor::after_source(&Source::new("Shop").unwrap());
-    let page = ground
-        .store
-        .list(&Filter::default(), Some(&shop), PageSize::ONE)
-        .await
-        .unwrap();
+    let page = ground.store.list(&Filter::default(), Some(&shop), PageSize::ONE).await.unwrap();
     assert_eq!(page.records[0].key.source.as_str(), "shop");
 }
 
@@ -270,19 +184,11 @@ pub async fn counts_follow_every_change(ground: Ground) {
     expect(counted(3, 0, 0)).await;
     ground.lease(&keys[0]).await;
     expect(counted(2, 1, 0)).await;
-    ground
-        .applied(&keys[1], &MarkSynced::default().change())
-        .await;
+    ground.applied(&keys[1], &MarkSynced::default().change()).await;
     expect(counted(1, 1, 1)).await;
-    ground
-        .applied(&keys[1], &MarkSynced::default().change())
-        .await;
+    ground.applied(&keys[1], &MarkSynced::default().change()).await;
     expect(counted(1, 1, 1)).await;
-    let _ = ground
-        .store
-        .remove(&keys[1], &Guard::default())
-        .await
-        .unwrap();
+    let _ = ground.store.remove(&keys[1], &Guard::default()).await.unwrap();
     expect(counted(1, 1, 0)).await;
     let other = Key::new("other", "product", "1").unwrap();
     ground.applied(&other, &rules::created()).await;
@@ -300,16 +206,9 @@ pub async fn records_of_an_entity_are_found_in_all_sources(ground: Ground) {
     create_all(&ground, &[Key::new("a", "product", "2").unwrap()]).await;
     let entity = EntityRef::new("product", "1").unwrap();
     let records = ground.store.records_of(&entity).await.unwrap();
-    let sources: Vec<_> = records
-        .iter()
-        .map(|record| record.key.source.as_str())
-        .collect();
+    let sources: Vec<_> = records.iter().map(|record| record.key.source.as_str()).collect();
     assert_eq!(sources, ["a", "b", "c"]);
-    let _ = ground
-        .store
-        .remove(&keys[0], &Guard::default())
-        .await
-        .unwrap();
+    let _ = ground.store.remove(&keys[0], &Guard::default()).await.unwrap();
     assert_eq!(ground.store.records_of(&entity).await.unwrap().len(), 2);
     let nobody = EntityRef::new("product", "3").unwrap();
     assert_eq!(ground.store.records_of(&nobody).await.unwrap(), []);

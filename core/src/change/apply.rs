@@ -38,23 +38,13 @@ impl Change {
         }
         let Some((arm, then)) = self.first_that_holds(record, now) else {
             let reason = self.explain(key, record, now);
-            return Outcome::Refused(Refused {
-                reason,
-                record: record.cloned(),
-            });
+            return Outcome::Refused(Refused { reason, record: record.cloned() });
         };
         let next = self.next(key, record, arm, &then.then, now);
         if let Some(reason) = next.taken_external_id(record, holder) {
-            return Outcome::Refused(Refused {
-                reason,
-                record: record.cloned(),
-            });
+            return Outcome::Refused(Refused { reason, record: record.cloned() });
         }
-        Outcome::Applied(Applied {
-            record: next,
-            arm: Some(arm),
-            replayed: false,
-        })
+        Outcome::Applied(Applied { record: next, arm: Some(arm), replayed: false })
     }
 
     /// Says why a store refused this change, from the record that it sent back and its time.
@@ -67,10 +57,7 @@ impl Change {
         if let Some((arm, then)) = self.first_that_holds(record, now) {
             let next = self.next(key, record, arm, &then.then, now);
             if let Some(id) = next.newly_held(record).next() {
-                return Refusal::ExternalIdTaken {
-                    id: id.clone(),
-                    by: None,
-                };
+                return Refusal::ExternalIdTaken { id: id.clone(), by: None };
             }
         }
         self.arms
@@ -84,17 +71,11 @@ impl Change {
     #[must_use]
     pub fn replayed(&self, record: SyncRecord) -> Applied {
         let arm = (record.recent_changes.last() == Some(self.id)).then_some(record.last_arm);
-        Applied {
-            record,
-            arm,
-            replayed: true,
-        }
+        Applied { record, arm, replayed: true }
     }
 
     fn first_that_holds(&self, record: Option<&SyncRecord>, now: Timestamp) -> Option<(u8, &Arm)> {
-        (0..)
-            .zip(&self.arms)
-            .find(|(_, arm)| arm.when.holds(record, now))
+        (0..).zip(&self.arms).find(|(_, arm)| arm.when.holds(record, now))
     }
 
     fn next(
@@ -105,9 +86,7 @@ impl Change {
         then: &super::Patch,
         now: Timestamp,
     ) -> SyncRecord {
-        let mut next = record
-            .cloned()
-            .unwrap_or_else(|| SyncRecord::unborn(key, now));
+        let mut next = record.cloned().unwrap_or_else(|| SyncRecord::unborn(key, now));
         then.carry_out(&mut next, now);
         next.pending_since = match record {
             _ if !next.is_dirty() => None,

@@ -113,9 +113,7 @@ impl Guard {
         if token.is_some() {
             return Some(Refusal::LeaseLost);
         }
-        let states = [
-            exists, leased, due, deleted, dirty, known, in_doubt, held, conflict,
-        ];
+        let states = [exists, leased, due, deleted, dirty, known, in_doubt, held, conflict];
         let absent = states.contains(&&Some(true))
             || version.is_some()
             || revision.is_some()
@@ -185,40 +183,23 @@ impl Guard {
             });
         }
         if is_off(held, record.held.is_some()) {
-            return if *held == Some(true) {
-                Some(Refusal::NotHeld)
-            } else {
-                unmet(Demand::Held)
-            };
+            return if *held == Some(true) { Some(Refusal::NotHeld) } else { unmet(Demand::Held) };
         }
         if is_off(conflict, record.conflict.is_some()) {
             let open = *conflict == Some(false);
-            return Some(if open {
-                Refusal::ConflictOpen
-            } else {
-                Refusal::NoConflict
-            });
+            return Some(if open { Refusal::ConflictOpen } else { Refusal::NoConflict });
         }
-        if let Some(refusal) = external_id
-            .as_ref()
-            .and_then(|demand| demand.unmet_by(record))
-        {
+        if let Some(refusal) = external_id.as_ref().and_then(|demand| demand.unmet_by(record)) {
             return Some(refusal);
         }
         if let Some(refusal) = remote.as_ref().and_then(|demand| demand.unmet_by(record)) {
             return Some(refusal);
         }
         if base_differs.is_some() && *base_differs == record.base {
-            return Some(Refusal::NotNewer {
-                why: NotNewer::Same,
-            });
+            return Some(Refusal::NotNewer { why: NotNewer::Same });
         }
         if is_off(due, record.is_due(now)) {
-            return if *due == Some(true) {
-                Some(Refusal::NotDue)
-            } else {
-                unmet(Demand::Due)
-            };
+            return if *due == Some(true) { Some(Refusal::NotDue) } else { unmet(Demand::Due) };
         }
         if is_off(dirty, record.is_dirty()) {
             return unmet(Demand::Dirty);
@@ -235,10 +216,7 @@ impl Guard {
         if synced_above.is_some_and(|bound| record.synced_revision <= bound) {
             return unmet(Demand::SyncedAbove);
         }
-        if echo
-            .as_ref()
-            .is_some_and(|content| !record.echoes.contains(content))
-        {
+        if echo.as_ref().is_some_and(|content| !record.echoes.contains(content)) {
             return unmet(Demand::Echo);
         }
         None
@@ -252,9 +230,8 @@ impl ExternalIdDemand {
             (Self::FreeOr(id), Some(bound)) => {
                 (id != bound).then(|| Refusal::AlreadyBound { to: bound.clone() })
             }
-            (Self::Is(id), actual) => (Some(id) != actual.as_ref()).then(|| Refusal::NotBoundTo {
-                actual: actual.clone(),
-            }),
+            (Self::Is(id), actual) => (Some(id) != actual.as_ref())
+                .then(|| Refusal::NotBoundTo { actual: actual.clone() }),
         }
     }
 }
@@ -264,21 +241,14 @@ impl RemoteDemand {
         let not_newer = |why| Some(Refusal::NotNewer { why });
         match self {
             Self::NewerThanAccepted(version) => {
-                let accepted = record
-                    .remote_version
-                    .as_ref()
-                    .map(|other| version.order(other));
+                let accepted = record.remote_version.as_ref().map(|other| version.order(other));
                 match accepted {
                     None | Some(VersionOrder::Newer) => {}
                     Some(VersionOrder::Equal) => return not_newer(NotNewer::Same),
                     Some(VersionOrder::Older) => return not_newer(NotNewer::Stale),
                     Some(VersionOrder::Unordered) => return not_newer(NotNewer::Unordered),
                 }
-                match record
-                    .remote_seen
-                    .as_ref()
-                    .map(|other| version.order(other))
-                {
+                match record.remote_seen.as_ref().map(|other| version.order(other)) {
                     None | Some(VersionOrder::Newer | VersionOrder::Equal) => None,
                     Some(VersionOrder::Older) => not_newer(NotNewer::Stale),
                     Some(VersionOrder::Unordered) => not_newer(NotNewer::Unordered),

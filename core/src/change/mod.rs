@@ -106,25 +106,15 @@ impl Change {
     pub fn new(arms: impl Into<Vec<Arm>>) -> Result<Self, Error> {
         let arms = arms.into();
         if !(1..=Self::MAX_ARMS).contains(&arms.len()) {
-            return Err(Error::invalid(
-                "arms",
-                format!("are {}", arms.len()),
-                "1 to 4",
-            ));
+            return Err(Error::invalid("arms", format!("are {}", arms.len()), "1 to 4"));
         }
-        Ok(Self {
-            id: ChangeId::random(),
-            arms,
-        })
+        Ok(Self { id: ChangeId::random(), arms })
     }
 
     /// A change of the rules, whose arms are 1 to 4 as they stand in the code.
     pub(crate) fn of<const N: usize>(arms: [Arm; N]) -> Self {
         const { assert!(1 <= N && N <= Self::MAX_ARMS) };
-        Self {
-            id: ChangeId::random(),
-            arms: arms.into(),
-        }
+        Self { id: ChangeId::random(), arms: arms.into() }
     }
 
     /// The same change under another id.

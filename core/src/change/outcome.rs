@@ -187,9 +187,7 @@ impl fmt::Display for Refusal {
                 write!(f, "external id {id} is taken by {by}")
             }
             Self::ExternalIdTaken { id, by: None } => write!(f, "external id {id} was taken"),
-            Self::NotBoundTo {
-                actual: Some(actual),
-            } => {
+            Self::NotBoundTo { actual: Some(actual) } => {
                 write!(f, "it is bound to external id {actual}")
             }
             Self::NotBoundTo { actual: None } => f.write_str("it is bound to no external id"),

@@ -405,18 +405,8 @@ impl Patch {
         }
         match held {
             HeldOp::Keep => {}
-            HeldOp::Dead => {
-                record.held = Some(Held {
-                    kind: HeldKind::Dead,
-                    since: now,
-                })
-            }
-            HeldOp::Dismissed => {
-                record.held = Some(Held {
-                    kind: HeldKind::Dismissed,
-                    since: now,
-                })
-            }
+            HeldOp::Dead => record.held = Some(Held { kind: HeldKind::Dead, since: now }),
+            HeldOp::Dismissed => record.held = Some(Held { kind: HeldKind::Dismissed, since: now }),
             HeldOp::Clear => record.held = None,
         }
         match failure {
@@ -543,10 +533,7 @@ impl RetryOp {
             Self::Table(table) => {
                 record.retry_at = table.delay(record.attempts).map(|span| now.plus(span));
                 if record.retry_at.is_none() {
-                    record.held = Some(Held {
-                        kind: HeldKind::Dead,
-                        since: now,
-                    });
+                    record.held = Some(Held { kind: HeldKind::Dead, since: now });
                 }
             }
             Self::Clear => record.retry_at = None,
@@ -560,10 +547,7 @@ impl LeaseOp {
             Self::Keep => {}
             Self::Grant { claim_id, ttl } => {
                 record.token = record.token.grant(now);
-                record.lease = Some(Lease {
-                    claim_id: claim_id.clone(),
-                    until: now.plus(*ttl),
-                });
+                record.lease = Some(Lease { claim_id: claim_id.clone(), until: now.plus(*ttl) });
             }
             Self::Renew { ttl } => {
                 if let Some(lease) = &mut record.lease {

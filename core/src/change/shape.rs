@@ -36,10 +36,7 @@ struct Bits(u128);
 impl Bits {
     /// Appends a number below 8.
     fn push(&mut self, number: u8) {
-        debug_assert!(
-            self.0.leading_zeros() >= 3,
-            "the arm has more fields than bits"
-        );
+        debug_assert!(self.0.leading_zeros() >= 3, "the arm has more fields than bits");
         self.0 = self.0 << 3 | u128::from(number);
     }
 
@@ -84,9 +81,7 @@ fn guard(bits: &mut Bits, guard: &Guard) {
         base_differs,
         remote,
     } = guard;
-    for state in [
-        exists, leased, due, deleted, dirty, known, in_doubt, held, conflict,
-    ] {
+    for state in [exists, leased, due, deleted, dirty, known, in_doubt, held, conflict] {
         bits.push_state(*state);
     }
     bits.push_present(version.as_ref());

@@ -47,9 +47,7 @@ async fn read<T>(
     call: impl Future<Output = Result<T>> + Send,
 ) -> Result<T> {
     let late = || missed(limit, operation, ErrorKind::Unavailable);
-    tokio::time::timeout(limit, call)
-        .await
-        .unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// A write that is late may have been carried out.
@@ -59,9 +57,7 @@ async fn write<T>(
     call: impl Future<Output = Result<T>> + Send,
 ) -> Result<T> {
     let late = || missed(limit, operation, ErrorKind::Unknown);
-    tokio::time::timeout(limit, call)
-        .await
-        .unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(late()))
 }
 
 fn missed(limit: Duration, operation: &'static str, kind: ErrorKind) -> Error {
@@ -87,12 +83,7 @@ impl<S: SyncStore> SyncStore for Deadline<S> {
         entity_type: &EntityType,
         id: &ExternalId,
     ) -> Result<Option<SyncRecord>> {
-        read(
-            self.limit,
-            "by_external_id",
-            self.store.by_external_id(source, entity_type, id),
-        )
-        .await
+        read(self.limit, "by_external_id", self.store.by_external_id(source, entity_type, id)).await
     }
 
     async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {

@@ -52,11 +52,8 @@ async fn tried<T, F: Future<Output = Result<T>> + Send>(
             Err(error) => error,
         };
         let wait = waits.next().filter(|_| error.is_retryable());
-        let error = if error.kind() == ErrorKind::Unknown {
-            error
-        } else {
-            unknown.unwrap_or(error)
-        };
+        let error =
+            if error.kind() == ErrorKind::Unknown { error } else { unknown.unwrap_or(error) };
         let Some(wait) = wait else { return Err(error) };
         unknown = (error.kind() == ErrorKind::Unknown).then_some(error);
         tokio::time::sleep(wait).await;
@@ -98,18 +95,14 @@ impl<S: SyncStore> SyncStore for Retry<S> {
     async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {
         let mut outcomes = self.store.apply_many(items).await;
         let mut occurrences: HashMap<&Key, u32> = HashMap::new();
-        items
-            .iter()
-            .for_each(|(key, _)| *occurrences.entry(key).or_default() += 1);
+        items.iter().for_each(|(key, _)| *occurrences.entry(key).or_default() += 1);
         for ((key, change), outcome) in items.iter().zip(&mut outcomes) {
             // A key that occurs again was perhaps changed since, and items keep their order.
             let alone = occurrences.get(key) == Some(&1);
             if alone && outcome.as_ref().is_err_and(Error::is_retryable) {
                 let again = self.apply(key, change).await;
                 let still_unknown = again.is_err()
-                    && outcome
-                        .as_ref()
-                        .is_err_and(|error| error.kind() == ErrorKind::Unknown);
+                    && outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unknown);
                 if !still_unknown {
                     *outcome = again;
                 }

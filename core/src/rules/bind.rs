@@ -48,37 +48,17 @@ impl Bind {
             BindMode::Add | BindMode::Link => ExternalIdDemand::FreeOr(self.external_id.clone()),
             BindMode::Rebind { expected } => ExternalIdDemand::Is(expected.clone()),
         };
-        let there = Guard {
-            exists: Some(true),
-            external_id: Some(demand),
-            ..Guard::default()
-        };
+        let there = Guard { exists: Some(true), external_id: Some(demand), ..Guard::default() };
         let deletion_to_push = Arm {
-            when: Guard {
-                deleted: Some(true),
-                dirty: Some(true),
-                ..there.clone()
-            },
+            when: Guard { deleted: Some(true), dirty: Some(true), ..there.clone() },
             then: bound.clone(),
         };
-        let live = Arm {
-            when: Guard {
-                deleted: Some(false),
-                ..there
-            },
-            then: bound.clone(),
-        };
+        let live = Arm { when: Guard { deleted: Some(false), ..there }, then: bound.clone() };
         match &self.mode {
             BindMode::Add => Change::of([
                 Arm {
-                    when: Guard {
-                        exists: Some(false),
-                        ..Guard::default()
-                    },
-                    then: Patch {
-                        revision: RevisionOp::Next,
-                        ..bound
-                    },
+                    when: Guard { exists: Some(false), ..Guard::default() },
+                    then: Patch { revision: RevisionOp::Next, ..bound },
                 },
                 deletion_to_push,
                 live,

@@ -10,10 +10,7 @@ use crate::rules::RetrySchedule;
 use crate::time::Millis;
 
 fn holder(token: Token) -> Guard {
-    Guard {
-        token: Some(token),
-        ..Guard::default()
-    }
+    Guard { token: Some(token), ..Guard::default() }
 }
 
 /// Lets the lease run for `ttl` from now, even if it had run out: nobody took it since.
@@ -21,10 +18,7 @@ fn holder(token: Token) -> Guard {
 pub fn renew(token: Token, ttl: Millis) -> Change {
     Change::of([Arm {
         when: holder(token),
-        then: Patch {
-            lease: LeaseOp::Renew { ttl },
-            ..Patch::default()
-        },
+        then: Patch { lease: LeaseOp::Renew { ttl }, ..Patch::default() },
     }])
 }
 
@@ -67,59 +61,35 @@ pub fn fail(
     schedule: &RetrySchedule,
     retry_after: Option<Millis>,
 ) -> Change {
-    let failed = Patch {
-        failure: FailureOp::Note(note.clone()),
-        lease: LeaseOp::Drop,
-        ..Patch::default()
-    };
+    let failed =
+        Patch { failure: FailureOp::Note(note.clone()), lease: LeaseOp::Drop, ..Patch::default() };
     let by_table = || RetryOp::Table(schedule.table(retry_after));
     match note.class() {
         FailureClass::Unknown => {
-            let failed = Patch {
-                retry_at: by_table(),
-                ..failed
-            };
+            let failed = Patch { retry_at: by_table(), ..failed };
             Change::of([
                 Arm {
-                    when: Guard {
-                        known: Some(false),
-                        ..holder(token)
-                    },
-                    then: Patch {
-                        in_doubt: FlagOp::Set,
-                        ..failed.clone()
-                    },
+                    when: Guard { known: Some(false), ..holder(token) },
+                    then: Patch { in_doubt: FlagOp::Set, ..failed.clone() },
                 },
-                Arm {
-                    when: holder(token),
-                    then: failed,
-                },
+                Arm { when: holder(token), then: failed },
             ])
         }
         class => {
             let then = match class {
-                FailureClass::Permanent => Patch {
-                    held: HeldOp::Dead,
-                    retry_at: RetryOp::Clear,
-                    ..failed
-                },
+                FailureClass::Permanent => {
+                    Patch { held: HeldOp::Dead, retry_at: RetryOp::Clear, ..failed }
+                }
                 FailureClass::Throttled => Patch {
                     attempts: AttemptsOp::GiveBack,
                     retry_at: RetryOp::After(schedule.pause(retry_after)),
                     ..failed
                 },
-                FailureClass::Transient | FailureClass::Unknown => Patch {
-                    retry_at: by_table(),
-                    ..failed
-                },
+                FailureClass::Transient | FailureClass::Unknown => {
+                    Patch { retry_at: by_table(), ..failed }
+                }
             };
-            Change::of([
-                never_created(token),
-                Arm {
-                    when: holder(token),
-                    then,
-                },
-            ])
+            Change::of([never_created(token), Arm { when: holder(token), then }])
         }
     }
 }

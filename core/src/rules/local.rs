@@ -25,27 +25,14 @@ fn new_job() -> Patch {
 /// - Otherwise refused: [`AlreadyExists`](crate::Refusal::AlreadyExists).
 #[must_use]
 pub fn created() -> Change {
-    let deleted = Guard {
-        deleted: Some(true),
-        ..Guard::default()
-    };
+    let deleted = Guard { deleted: Some(true), ..Guard::default() };
     Change::of([
         Arm {
-            when: Guard {
-                dirty: Some(true),
-                ..deleted.clone()
-            },
-            then: Patch {
-                deleted_at: InstantOp::Clear,
-                updated_at: InstantOp::Now,
-                ..new_job()
-            },
+            when: Guard { dirty: Some(true), ..deleted.clone() },
+            then: Patch { deleted_at: InstantOp::Clear, updated_at: InstantOp::Now, ..new_job() },
         },
         Arm {
-            when: Guard {
-                dirty: Some(false),
-                ..deleted
-            },
+            when: Guard { dirty: Some(false), ..deleted },
             then: Patch {
                 incarnation: IncarnationOp::Next,
                 updated_at: InstantOp::Clear,
@@ -59,14 +46,8 @@ pub fn created() -> Change {
             },
         },
         Arm {
-            when: Guard {
-                exists: Some(false),
-                ..Guard::default()
-            },
-            then: Patch {
-                revision: RevisionOp::Next,
-                ..Patch::default()
-            },
+            when: Guard { exists: Some(false), ..Guard::default() },
+            then: Patch { revision: RevisionOp::Next, ..Patch::default() },
         },
     ])
 }
@@ -79,20 +60,11 @@ pub fn created() -> Change {
 /// - Deleted: refused, [`Deleted`](crate::Refusal::Deleted).
 #[must_use]
 pub fn updated() -> Change {
-    let live = Guard {
-        deleted: Some(false),
-        ..Guard::default()
-    };
+    let live = Guard { deleted: Some(false), ..Guard::default() };
     Change::of([
         Arm {
-            when: Guard {
-                held: Some(true),
-                ..live.clone()
-            },
-            then: Patch {
-                updated_at: InstantOp::Now,
-                ..new_job()
-            },
+            when: Guard { held: Some(true), ..live.clone() },
+            then: Patch { updated_at: InstantOp::Now, ..new_job() },
         },
         Arm {
             when: live,
@@ -114,15 +86,8 @@ pub fn updated() -> Change {
 ///   [`Absent`](crate::Refusal::Absent).
 #[must_use]
 pub fn deleted() -> Change {
-    let live = Guard {
-        exists: Some(true),
-        deleted: Some(false),
-        ..Guard::default()
-    };
-    let delete = Patch {
-        deleted_at: InstantOp::Now,
-        ..new_job()
-    };
+    let live = Guard { exists: Some(true), deleted: Some(false), ..Guard::default() };
+    let delete = Patch { deleted_at: InstantOp::Now, ..new_job() };
     Change::of([
         Arm {
             when: Guard {
@@ -131,14 +96,8 @@ pub fn deleted() -> Change {
                 leased: Some(false),
                 ..live.clone()
             },
-            then: Patch {
-                synced_revision: SyncedRevisionOp::ToRevision,
-                ..delete.clone()
-            },
+            then: Patch { synced_revision: SyncedRevisionOp::ToRevision, ..delete.clone() },
         },
-        Arm {
-            when: live,
-            then: delete,
-        },
+        Arm { when: live, then: delete },
     ])
 }

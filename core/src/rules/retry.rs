@@ -45,11 +45,7 @@ impl RetrySchedule {
         max_attempts: u32,
     ) -> Result<Self, Error> {
         if !(1.0..=1_000.0).contains(&factor) {
-            return Err(Error::invalid(
-                "retry factor",
-                format!("is {factor}"),
-                "1 to 1,000",
-            ));
+            return Err(Error::invalid("retry factor", format!("is {factor}"), "1 to 1,000"));
         }
         if !(1..=Self::MAX_ATTEMPTS).contains(&max_attempts) {
             return Err(Error::invalid(
@@ -77,10 +73,7 @@ impl RetrySchedule {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for more than 255 waits, or one of more
     /// than 3,650 days.
     pub fn steps(waits: impl IntoIterator<Item = std::time::Duration>) -> Result<Self, Error> {
-        let waits: Vec<_> = waits
-            .into_iter()
-            .map(Millis::try_from)
-            .collect::<Result<_, _>>()?;
+        let waits: Vec<_> = waits.into_iter().map(Millis::try_from).collect::<Result<_, _>>()?;
         RetryTable::new(waits.clone())?;
         Ok(Self { waits, jitter: 0.0 })
     }
@@ -93,11 +86,7 @@ impl RetrySchedule {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) unless it is 0 to 1.
     pub fn with_jitter(self, jitter: f64) -> Result<Self, Error> {
         if !(0.0..=1.0).contains(&jitter) {
-            return Err(Error::invalid(
-                "retry jitter",
-                format!("is {jitter}"),
-                "0 to 1",
-            ));
+            return Err(Error::invalid("retry jitter", format!("is {jitter}"), "0 to 1"));
         }
         Ok(Self { jitter, ..self })
     }
@@ -112,11 +101,8 @@ impl RetrySchedule {
     #[must_use]
     pub fn table(&self, retry_after: Option<Millis>) -> RetryTable {
         let at_least = retry_after.unwrap_or_default();
-        let waits: Vec<_> = self
-            .waits
-            .iter()
-            .map(|wait| self.jittered(*wait).max(at_least))
-            .collect();
+        let waits: Vec<_> =
+            self.waits.iter().map(|wait| self.jittered(*wait).max(at_least)).collect();
         // Never longer than `waits`, whose length was checked when they were made.
         RetryTable::new(waits).unwrap_or_default()
     }
@@ -124,11 +110,8 @@ impl RetrySchedule {
     /// How long to wait when the remote asks for patience.
     #[must_use]
     pub fn pause(&self, retry_after: Option<Millis>) -> Millis {
-        retry_after.unwrap_or_else(|| {
-            self.waits
-                .first()
-                .map_or(Millis::ZERO, |wait| self.jittered(*wait))
-        })
+        retry_after
+            .unwrap_or_else(|| self.waits.first().map_or(Millis::ZERO, |wait| self.jittered(*wait)))
     }
 
     fn jittered(&self, wait: Millis) -> Millis {
@@ -141,13 +124,8 @@ impl RetrySchedule {
 
 impl Default for RetrySchedule {
     fn default() -> Self {
-        let waits = (0..7)
-            .filter_map(|doubled| Millis::new(30_000 << doubled).ok())
-            .collect();
-        Self {
-            waits,
-            jitter: 0.25,
-        }
+        let waits = (0..7).filter_map(|doubled| Millis::new(30_000 << doubled).ok()).collect();
+        Self { waits, jitter: 0.25 }
     }
 }
 

@@ -29,19 +29,13 @@ impl Success {
     /// Makes the metadata this.
     #[must_use]
     pub fn replacing_metadata(self, metadata: Metadata) -> Self {
-        Self {
-            metadata: MetadataOp::Replace(metadata),
-            ..self
-        }
+        Self { metadata: MetadataOp::Replace(metadata), ..self }
     }
 
     /// Changes the top level of the metadata.
     #[must_use]
     pub fn merging_metadata(self, merge: MetadataMerge) -> Self {
-        Self {
-            metadata: MetadataOp::Merge(merge),
-            ..self
-        }
+        Self { metadata: MetadataOp::Merge(merge), ..self }
     }
 
     fn demand(&self) -> Option<ExternalIdDemand> {
@@ -51,12 +45,7 @@ impl Success {
     /// What every success does to the record: it resets the failure vocabulary and notes what was
     /// told.
     fn patch(&self) -> Patch {
-        let Self {
-            external_id,
-            remote_version,
-            fingerprint,
-            metadata,
-        } = self;
+        let Self { external_id, remote_version, fingerprint, metadata } = self;
         let version = fact(remote_version.as_ref());
         Patch {
             external_id: match external_id {
@@ -97,20 +86,12 @@ impl MarkSynced {
     /// The change.
     #[must_use]
     pub fn change(&self) -> Change {
-        let synced = Patch {
-            synced_revision: SyncedRevisionOp::ToRevision,
-            ..self.success.patch()
-        };
+        let synced =
+            Patch { synced_revision: SyncedRevisionOp::ToRevision, ..self.success.patch() };
         Change::of([
             Arm {
-                when: Guard {
-                    exists: Some(false),
-                    ..Guard::default()
-                },
-                then: Patch {
-                    revision: RevisionOp::Next,
-                    ..synced.clone()
-                },
+                when: Guard { exists: Some(false), ..Guard::default() },
+                then: Patch { revision: RevisionOp::Next, ..synced.clone() },
             },
             Arm {
                 when: Guard {
@@ -181,23 +162,12 @@ impl Completion {
     /// The change.
     #[must_use]
     pub fn change(&self) -> Change {
-        let Self {
-            token,
-            operation,
-            revision,
-            success,
-        } = self;
-        let holder = Guard {
-            token: Some(*token),
-            ..Guard::default()
-        };
+        let Self { token, operation, revision, success } = self;
+        let holder = Guard { token: Some(*token), ..Guard::default() };
         if *operation == Operation::Delete {
             return delete_completed(holder, *revision, &success.metadata);
         }
-        let holder = Guard {
-            external_id: success.demand(),
-            ..holder
-        };
+        let holder = Guard { external_id: success.demand(), ..holder };
         let done = Patch {
             synced_revision: SyncedRevisionOp::Max(*revision),
             remote_deleted_at: InstantOp::Clear,
@@ -206,54 +176,24 @@ impl Completion {
         };
         Change::of([
             Arm {
-                when: Guard {
-                    synced_above: Some(*revision),
-                    ..holder.clone()
-                },
-                then: Patch {
-                    revision: RevisionOp::Next,
-                    ..done.clone()
-                },
+                when: Guard { synced_above: Some(*revision), ..holder.clone() },
+                then: Patch { revision: RevisionOp::Next, ..done.clone() },
             },
-            Arm {
-                when: holder,
-                then: done,
-            },
+            Arm { when: holder, then: done },
         ])
     }
 }
 
 fn delete_completed(holder: Guard, revision: Revision, metadata: &MetadataOp) -> Change {
-    let success = Success {
-        metadata: metadata.clone(),
-        ..Success::default()
-    };
-    let done = Patch {
-        lease: LeaseOp::Drop,
-        ..success.patch()
-    };
-    let restored = Guard {
-        deleted: Some(false),
-        ..holder.clone()
-    };
+    let success = Success { metadata: metadata.clone(), ..Success::default() };
+    let done = Patch { lease: LeaseOp::Drop, ..success.patch() };
+    let restored = Guard { deleted: Some(false), ..holder.clone() };
     Change::of([
         Arm {
-            when: Guard {
-                synced_above: Some(revision),
-                ..restored.clone()
-            },
-            then: Patch {
-                revision: RevisionOp::Next,
-                ..done.clone()
-            },
+            when: Guard { synced_above: Some(revision), ..restored.clone() },
+            then: Patch { revision: RevisionOp::Next, ..done.clone() },
         },
-        Arm {
-            when: restored,
-            then: Patch {
-                incarnation: IncarnationOp::Next,
-                ..done.clone()
-            },
-        },
+        Arm { when: restored, then: Patch { incarnation: IncarnationOp::Next, ..done.clone() } },
         Arm {
             when: holder,
             then: Patch {

@@ -22,20 +22,12 @@ pub struct BindExternalId {
 
 impl BindExternalId {
     pub(super) fn new(tracker: Tracker, key: Result<Key>, external_id: Result<ExternalId>) -> Self {
-        Self {
-            tracker,
-            key,
-            external_id,
-            mode: Ok(BindMode::Add),
-        }
+        Self { tracker, key, external_id, mode: Ok(BindMode::Add) }
     }
 
     /// Refuses to make a record: the entity must be tracked in the source already.
     pub fn only_existing(self) -> Self {
-        Self {
-            mode: Ok(BindMode::Link),
-            ..self
-        }
+        Self { mode: Ok(BindMode::Link), ..self }
     }
 
     /// Replaces this external id, which the record must have.
@@ -44,23 +36,12 @@ impl BindExternalId {
         X: TryInto<ExternalId, Error: Into<Error>>,
     {
         let expected = expected.try_into().map_err(Into::into);
-        Self {
-            mode: expected.map(|expected| BindMode::Rebind { expected }),
-            ..self
-        }
+        Self { mode: expected.map(|expected| BindMode::Rebind { expected }), ..self }
     }
 
     async fn run(self) -> Result<Outcome> {
-        let Self {
-            tracker,
-            key,
-            external_id,
-            mode,
-        } = self;
-        let bind = Bind {
-            external_id: external_id?,
-            mode: mode?,
-        };
+        let Self { tracker, key, external_id, mode } = self;
+        let bind = Bind { external_id: external_id?, mode: mode? };
         tracker.apply(&key?, &bind.change()).await
     }
 }

@@ -58,10 +58,7 @@ impl ClaimDue {
     /// Claims up to this many records: 1 to 1,000. Claim no more than are started at once, since
     /// every lease runs from now on.
     pub fn limit(self, records: usize) -> Self {
-        Self {
-            limit: records,
-            ..self
-        }
+        Self { limit: records, ..self }
     }
 
     /// Leases each for this long, 1 ms to 3,650 days: longer than a push takes.
@@ -71,29 +68,17 @@ impl ClaimDue {
 
     /// Names the worker, so that leases tell who holds them: 1 to 128 bytes.
     pub fn worker(self, label: impl AsRef<str>) -> Self {
-        Self {
-            claim_id: ClaimId::labelled(label),
-            ..self
-        }
+        Self { claim_id: ClaimId::labelled(label), ..self }
     }
 
     /// Makes the claim under this id. A call with the id of an earlier claim gets the leases that
     /// the earlier one was granted, as far as they still run, before it takes more.
     pub fn id(self, claim_id: ClaimId) -> Self {
-        Self {
-            claim_id: Ok(claim_id),
-            ..self
-        }
+        Self { claim_id: Ok(claim_id), ..self }
     }
 
     async fn run(self) -> Result<ClaimedPushes> {
-        let Self {
-            tracker,
-            source,
-            claim_id,
-            limit,
-            lease,
-        } = self;
+        let Self { tracker, source, claim_id, limit, lease } = self;
         let ttl = Millis::try_from(lease)?;
         let attempts = tracker.settings.schedule.max_attempts();
         let request = ClaimRequest::new(source?, claim_id?, limit, ttl, attempts)?;

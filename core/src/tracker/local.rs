@@ -40,28 +40,18 @@ impl LocalChange {
     where
         E: TryInto<EntityRef, Error: Into<Error>>,
     {
-        Self {
-            tracker,
-            entity: entity.try_into().map_err(Into::into),
-            change,
-        }
+        Self { tracker, entity: entity.try_into().map_err(Into::into), change }
     }
 
     async fn run(self) -> Result<Vec<SourceOutcome>> {
-        let Self {
-            tracker,
-            entity,
-            change,
-        } = self;
+        let Self { tracker, entity, change } = self;
         let entity = entity?;
         let configured = tracker.settings.sources.get(&entity.entity_type);
         let mut sources: BTreeSet<Source> = configured.cloned().unwrap_or_default();
         let records = tracker.store.records_of(&entity).await?;
         sources.extend(records.into_iter().map(|record| record.key.source));
-        let items: Vec<_> = sources
-            .iter()
-            .map(|source| (entity.in_source(source), change.clone()))
-            .collect();
+        let items: Vec<_> =
+            sources.iter().map(|source| (entity.in_source(source), change.clone())).collect();
         let outcomes = tracker.store.apply_many(&items).await;
         sources
             .into_iter()

@@ -89,10 +89,7 @@ impl Tracker {
 
     fn with_settings(settings: Settings) -> Self {
         let layered = Deadline::new(Retry::new(Arc::clone(&settings.given)), settings.deadline);
-        Self {
-            store: Arc::new(layered),
-            settings: Arc::new(settings),
-        }
+        Self { store: Arc::new(layered), settings: Arc::new(settings) }
     }
 
     fn changed(self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -129,9 +126,7 @@ impl Tracker {
         S: TryInto<Source, Error: Into<Error>>,
     {
         let entity_type = entity_type.try_into().map_err(Into::into)?;
-        let sources = sources
-            .into_iter()
-            .map(|source| source.try_into().map_err(Into::into));
+        let sources = sources.into_iter().map(|source| source.try_into().map_err(Into::into));
         let sources = sources.collect::<Result<BTreeSet<Source>>>()?;
         Ok(self.changed(|settings| {
             settings.sources.insert(entity_type, sources);
@@ -288,9 +283,7 @@ impl Tracker {
         let source = source.try_into().map_err(Into::into);
         let entity_type = entity_type.try_into().map_err(Into::into);
         let external_id = external_id.try_into().map_err(Into::into);
-        self.store
-            .by_external_id(&source?, &entity_type?, &external_id?)
-            .await
+        self.store.by_external_id(&source?, &entity_type?, &external_id?).await
     }
 
     /// Carries one change out. A refusal is logged: it is an answer, and easily overlooked.

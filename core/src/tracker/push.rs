@@ -36,14 +36,7 @@ pub struct Push {
 impl Push {
     pub(super) fn new(tracker: Tracker, record: SyncRecord, until: Instant) -> Self {
         let [synced, failed, released] = std::array::from_fn(|_| ChangeId::random());
-        Self {
-            tracker,
-            record,
-            until,
-            synced,
-            failed,
-            released,
-        }
+        Self { tracker, record, until, synced, failed, released }
     }
 
     /// What to do in the remote.
@@ -128,11 +121,7 @@ impl Push {
     ///
     /// See [`rules::fail`].
     pub fn failed(&self, note: FailureNote) -> FailPush<'_> {
-        FailPush {
-            push: self,
-            note,
-            retry_after: None,
-        }
+        FailPush { push: self, note, retry_after: None }
     }
 
     /// It was not tried: nothing was sent.
@@ -166,18 +155,11 @@ pub struct FailPush<'a> {
 impl FailPush<'_> {
     /// The wait that the remote asked for: no retry is due earlier. At most 3,650 days.
     pub fn retry_after(self, wait: Duration) -> Self {
-        Self {
-            retry_after: Some(wait),
-            ..self
-        }
+        Self { retry_after: Some(wait), ..self }
     }
 
     async fn run(self) -> Result<Outcome> {
-        let Self {
-            push,
-            note,
-            retry_after,
-        } = self;
+        let Self { push, note, retry_after } = self;
         let retry_after = retry_after.map(Millis::try_from).transpose()?;
         let schedule = &push.tracker.settings.schedule;
         let change = rules::fail(push.token(), &note, schedule, retry_after);

@@ -30,22 +30,12 @@ enum What {
     /// The state of the entity as it is now.
     Current,
     /// What a leased push carried.
-    Push {
-        token: Token,
-        operation: Operation,
-        revision: Revision,
-        id: ChangeId,
-    },
+    Push { token: Token, operation: Operation, revision: Revision, id: ChangeId },
 }
 
 impl MarkSynced {
     pub(super) fn current(tracker: Tracker, key: Result<Key>) -> Self {
-        Self {
-            tracker,
-            key,
-            what: What::Current,
-            success: Ok(Success::default()),
-        }
+        Self { tracker, key, what: What::Current, success: Ok(Success::default()) }
     }
 
     pub(super) fn push(
@@ -56,18 +46,8 @@ impl MarkSynced {
         revision: Revision,
         id: ChangeId,
     ) -> Self {
-        let what = What::Push {
-            token,
-            operation,
-            revision,
-            id,
-        };
-        Self {
-            tracker,
-            key: Ok(key),
-            what,
-            success: Ok(Success::default()),
-        }
+        let what = What::Push { token, operation, revision, id };
+        Self { tracker, key: Ok(key), what, success: Ok(Success::default()) }
     }
 
     fn and(mut self, tell: impl FnOnce(&mut Success) -> Result<()>) -> Self {
@@ -142,28 +122,13 @@ impl MarkSynced {
     }
 
     async fn run(self) -> Result<Outcome> {
-        let Self {
-            tracker,
-            key,
-            what,
-            success,
-        } = self;
+        let Self { tracker, key, what, success } = self;
         let (key, success) = (key?, success?);
         let change: Change = match what {
             What::Current => rules::MarkSynced { success }.change(),
-            What::Push {
-                token,
-                operation,
-                revision,
-                id,
-            } => Completion {
-                token,
-                operation,
-                revision,
-                success,
+            What::Push { token, operation, revision, id } => {
+                Completion { token, operation, revision, success }.change().with_id(id)
             }
-            .change()
-            .with_id(id),
         };
         tracker.apply(&key, &change).await
     }

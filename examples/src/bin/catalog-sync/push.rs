@@ -1,0 +1,158 @@
+//! One push: what is sent to the shop, and what the ledger is told of it.
+
+use sync_tracker_core::{EntityRef, Error, FailureNote, Operation, Push, RemoteVersion, Tracker};
+use uuid::Uuid;
+
+use sync_tracker_examples::catalog::Product;
+use sync_tracker_examples::client::{Remote, ShopClient, ShopError};
+
+/// The type of products in the ledger.
+pub(crate) const ENTITY_TYPE: &str = "product";
+
+/// The entity that a product is in the ledger: its handle, or, if that is longer than an entity id
+/// may be, the beginning of it and a hash of it all.
+pub(crate) fn entity(handle: &str) -> Result<EntityRef, Error> {
+    const LONGEST: usize = 255;
+    const KEPT: usize = 200;
+    let plain = handle.len() <= LONGEST && !handle.contains(char::is_control);
+    if plain {
+        return EntityRef::new(ENTITY_TYPE, handle);
+    }
+    let mut kept = String::new();
+    for c in handle.chars().filter(|c| !c.is_control()) {
+        if kept.len() + c.len_utf8() > KEPT {
+            break;
+        }
+        kept.push(c);
+    }
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, handle.as_bytes());
+    EntityRef::new(ENTITY_TYPE, format!("{kept}~{}", hash.simple()))
+}
+
+/// Pushes products to a shop.
+#[derive(Clone, Debug)]
+pub(crate) struct Pusher {
+    client: ShopClient,
+    look_before_create: bool,
+}
+
+impl Pusher {
+    /// Pushes by this client. If an earlier create may have worked, it looks before it creates,
+    /// or it does not.
+    pub(crate) fn new(client: ShopClient, look_before_create: bool) -> Self {
+        Self { client, look_before_create }
+    }
+
+    /// Carries one push out and reports it. Whether it worked.
+    pub(crate) async fn push(
+        &self,
+        tracker: &Tracker,
+        push: &Push,
+        product: Option<&Product>,
+    ) -> Result<bool, Error> {
+        let id = push.external_id().map(|id| id.as_str());
+        let answer = match (push.operation(), product, id) {
+            (Operation::Create, Some(product), _) => self.create(tracker, push, product).await?,
+            (Operation::Update, Some(product), Some(id)) => {
+                self.client.update(id, product).await.map(Some)
+            }
+            (Operation::Delete, _, Some(id)) => match self.client.delete(id).await {
+                Ok(()) | Err(ShopError::NotFound) => Ok(None),
+                Err(problem) => Err(problem),
+            },
+            (Operation::Nothing, ..) => Ok(None),
+            (operation, ..) => {
+                let problem = format!("no product, or no id of it, to {operation}");
+                let _ = push.failed(FailureNote::permanent(problem)).await?;
+                return Ok(false);
+            }
+        };
+        report(push, answer).await
+    }
+
+    /// Creates the product, unless an earlier create that was in doubt turns out to have worked.
+    /// The outer error is the ledger's.
+    async fn create(
+        &self,
+        tracker: &Tracker,
+        push: &Push,
+        product: &Product,
+    ) -> Result<Result<Option<Remote>, ShopError>, Error> {
+        if push.in_doubt() && self.look_before_create {
+            match self.client.find(&product.handle).await {
+                Ok(Some(Remote { id, .. })) => {
+                    // Known from now on, whatever becomes of the update.
+                    let bind = tracker.bind(push.entity(), &push.key().source, id.as_str());
+                    let _ = bind.only_existing().await?;
+                    return Ok(self.client.update(&id, product).await.map(Some));
+                }
+                Ok(None) => {}
+                // Only the look was not answered: it made nothing that could be there twice.
+                Err(ShopError::NoAnswer { reason }) => {
+                    return Ok(Err(ShopError::NotSent { reason }));
+                }
+                Err(problem) => return Ok(Err(problem)),
+            }
+        }
+        Ok(self.client.create(product).await.map(Some))
+    }
+}
+
+/// Tells the ledger what the shop answered. Whether it worked.
+async fn report(push: &Push, answer: Result<Option<Remote>, ShopError>) -> Result<bool, Error> {
+    match answer {
+        Ok(remote) => {
+            let mut report = push.synced();
+            if let Some(Remote { id, version }) = remote {
+                report = report.external_id(id);
+                if let Ok(version) = i64::try_from(version) {
+                    report = report.remote_version(RemoteVersion::Sequence(version));
+                }
+            }
+            let _ = report.await?;
+            Ok(true)
+        }
+        Err(problem) => {
+            let mut report = push.failed(note(&problem));
+            if let ShopError::Throttled { retry_after: Some(wait) } = problem {
+                report = report.retry_after(wait);
+            }
+            let _ = report.await?;
+            Ok(false)
+        }
+    }
+}
+
+/// What a failure of the shop means for the ledger.
+fn note(problem: &ShopError) -> FailureNote {
+    let text = problem.to_string();
+    match problem {
+        ShopError::Throttled { .. } => FailureNote::throttled(text).with_code("429"),
+        ShopError::Invalid { .. } => FailureNote::permanent(text).with_code("422"),
+        ShopError::NotFound => FailureNote::permanent(text).with_code("404"),
+        ShopError::Rejected { status } => {
+            FailureNote::permanent(text).with_code(status.to_string())
+        }
+        ShopError::Server { status } => FailureNote::transient(text).with_code(status.to_string()),
+        ShopError::NotSent { .. } => FailureNote::transient(text),
+        ShopError::NoAnswer { .. } => FailureNote::unknown(text),
+        ShopError::Setup { .. } => FailureNote::permanent(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_handle_names_an_entity_and_no_two_the_same() {
+        let long = "長".repeat(200);
+        let longer = format!("{long}x");
+        let ids = ["mug", "MUG", "a\tb", "ab", &long, &longer];
+        let entities: Vec<_> = ids.iter().map(|id| entity(id).unwrap()).collect();
+        for (at, one) in entities.iter().enumerate() {
+            assert!(entities[at + 1..].iter().all(|other| other != one));
+        }
+        assert_eq!(entities[0].entity_id.as_str(), "mug");
+    }
+}

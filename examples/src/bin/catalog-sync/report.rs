@@ -1,0 +1,55 @@
+//! The table at the end.
+
+use std::fmt;
+
+use comfy_table::{CellAlignment, Table, presets};
+use sync_tracker_core::Status;
+
+use crate::Failure;
+use crate::sync::CatalogSync;
+use sync_tracker_examples::shop::Shop;
+
+/// What became of the products, by the ledger and by the shop's own log.
+#[derive(Debug)]
+pub(crate) struct Report(Vec<(&'static str, u64, String)>);
+
+impl Report {
+    /// Counts.
+    pub(crate) async fn new(sync: &CatalogSync, shop: &Shop) -> Result<Self, Failure> {
+        let counts = sync.counts().await?;
+        let tally = sync.tally();
+        let log = shop.log();
+        let faults = log.faults();
+        let misbehaviour = format!(
+            "the shop: {} throttled, {} errors, {} refusals, {} replies lost, {} late",
+            faults.throttled, faults.errors, faults.invalid, faults.lost_replies, faults.slow
+        );
+        let accepted = format!(
+            "the shop's log: {} creates and {} updates of {} requests",
+            log.creates(),
+            log.updates(),
+            log.requests()
+        );
+        Ok(Self(vec![
+            ("synced", counts.in_status(Status::Synced), "products in step with the shop".into()),
+            ("failed", tally.failed(), format!("attempts; {misbehaviour}")),
+            ("dead", counts.in_status(Status::DeadLetter), "products given up".into()),
+            ("retried", tally.retried(), "attempts after a failed one".into()),
+            ("duplicates", u64::try_from(log.duplicates())?, accepted),
+        ]))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        for (name, count, note) in &self.0 {
+            table.add_row([(*name).to_owned(), count.to_string(), note.clone()]);
+        }
+        if let Some(counts) = table.column_mut(1) {
+            counts.set_cell_alignment(CellAlignment::Right);
+        }
+        table.fmt(f)
+    }
+}

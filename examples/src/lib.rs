@@ -1,0 +1,5 @@
+//! What the example applications share: reading a product catalogue, and a shop to push it to.
+
+pub mod catalog;
+pub mod client;
+pub mod shop;

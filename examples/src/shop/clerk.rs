@@ -1,0 +1,193 @@
+//! The clerk behind the counter: takes one request at a time and decides everything about it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::faults::Faults;
+use super::log::{Kind, ShopLog};
+use super::schedule::{Blacklist, Schedule};
+use super::shelf::{Shelf, Stocked};
+
+/// What a client asks for.
+#[derive(Debug)]
+pub(super) enum Request {
+    Create(Value),
+    Update(String, Value),
+    Delete(String),
+    Get(String),
+    Find(String),
+}
+
+/// What becomes of a request. By then all that is to be done is done and in the log.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The body; null is none.
+    pub(super) body: Value,
+    pub(super) retry_after: Option<Duration>,
+    /// The number of the change, if one was made.
+    pub(super) seq: Option<u64>,
+    pub(super) delivery: Delivery,
+}
+
+/// How the answer travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivery {
+    AtOnce,
+    After(Duration),
+    Lost,
+}
+
+#[derive(Debug)]
+pub(super) struct Clerk {
+    throttle: Schedule,
+    error: Schedule,
+    invalid: Blacklist,
+    lost_reply: Schedule,
+    slow: Schedule,
+    retry_after: Duration,
+    slow_by: Duration,
+    shelf: Shelf,
+    log: ShopLog,
+}
+
+impl Clerk {
+    pub(super) fn new(faults: &Faults) -> Self {
+        Self {
+            throttle: Schedule::new(faults.throttle),
+            error: Schedule::new(faults.error),
+            invalid: Blacklist::new(faults.invalid),
+            lost_reply: Schedule::new(faults.lost_reply),
+            slow: Schedule::new(faults.slow),
+            retry_after: faults.retry_after,
+            slow_by: faults.slow_by,
+            shelf: Shelf::new(),
+            log: ShopLog::default(),
+        }
+    }
+
+    pub(super) fn log(&self) -> &ShopLog {
+        &self.log
+    }
+
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    /// Notes that the answer to a change was sent.
+    pub(super) fn delivered(&mut self, seq: u64) {
+        self.log.delivered(seq);
+    }
+
+    /// Does what is asked, or what the faults make of it.
+    pub(super) fn serve(&mut self, request: Request) -> Answer {
+        self.log.requests += 1;
+        if self.throttle.next() {
+            self.log.faults.throttled += 1;
+            let refused = error(429, None, "too many requests");
+            return Answer { retry_after: Some(self.retry_after), ..refused };
+        }
+        if self.error.next() {
+            self.log.faults.errors += 1;
+            return error(500, None, "something went wrong here");
+        }
+        let can_be_lost = matches!(request, Request::Create(_));
+        let answer = match request {
+            Request::Create(product) => self.create(product),
+            Request::Update(id, product) => self.update(&id, product),
+            Request::Delete(id) => self.delete(&id),
+            Request::Get(id) => self.get(&id),
+            Request::Find(handle) => self.find(&handle),
+        };
+        let delivery = match answer.status {
+            200..300 => self.delivery(can_be_lost),
+            _ => Delivery::AtOnce,
+        };
+        Answer { delivery, ..answer }
+    }
+
+    fn create(&mut self, product: Value) -> Answer {
+        let handle = match self.valid_handle(&product) {
+            Ok(handle) => handle,
+            Err(refused) => return refused,
+        };
+        let made = self.shelf.add(handle, product);
+        let seq = self.log.accept(Kind::Create, &made.id, &made.handle);
+        Answer { seq: Some(seq), ..answer(201, id_and_version(made)) }
+    }
+
+    fn update(&mut self, id: &str, product: Value) -> Answer {
+        let handle = match self.valid_handle(&product) {
+            Ok(handle) => handle,
+            Err(refused) => return refused,
+        };
+        let Some(updated) = self.shelf.replace(id, handle, product) else {
+            return not_found();
+        };
+        let seq = self.log.accept(Kind::Update, id, &updated.handle);
+        Answer { seq: Some(seq), ..answer(200, id_and_version(updated)) }
+    }
+
+    fn delete(&mut self, id: &str) -> Answer {
+        let Some(removed) = self.shelf.remove(id) else {
+            return not_found();
+        };
+        let seq = self.log.accept(Kind::Delete, id, &removed.handle);
+        Answer { seq: Some(seq), ..answer(204, Value::Null) }
+    }
+
+    fn get(&self, id: &str) -> Answer {
+        self.shelf.get(id).map_or_else(not_found, |stocked| answer(200, json!(stocked)))
+    }
+
+    fn find(&self, handle: &str) -> Answer {
+        let found = self.shelf.with_handle(handle).map(|stocked| {
+            json!({ "id": stocked.id, "version": stocked.version, "handle": stocked.handle })
+        });
+        answer(200, json!({ "products": found.collect::<Vec<_>>() }))
+    }
+
+    /// The handle of a product that can be sold, else the refusal.
+    fn valid_handle(&mut self, product: &Value) -> Result<String, Answer> {
+        for field in ["handle", "title"] {
+            if product[field].as_str().is_none_or(str::is_empty) {
+                return Err(error(422, Some(field), "is missing"));
+            }
+        }
+        let handle = product["handle"].as_str().unwrap_or_default();
+        if self.invalid.has(handle) {
+            self.log.faults.invalid += 1;
+            return Err(error(422, Some("title"), "is not allowed in this shop"));
+        }
+        Ok(handle.to_owned())
+    }
+
+    fn delivery(&mut self, can_be_lost: bool) -> Delivery {
+        if can_be_lost && self.lost_reply.next() {
+            self.log.faults.lost_replies += 1;
+            Delivery::Lost
+        } else if self.slow.next() {
+            self.log.faults.slow += 1;
+            Delivery::After(self.slow_by)
+        } else {
+            Delivery::AtOnce
+        }
+    }
+}
+
+fn answer(status: u16, body: Value) -> Answer {
+    Answer { status, body, retry_after: None, seq: None, delivery: Delivery::AtOnce }
+}
+
+fn id_and_version(stocked: &Stocked) -> Value {
+    json!({ "id": stocked.id, "version": stocked.version })
+}
+
+fn not_found() -> Answer {
+    error(404, None, "no such product")
+}
+
+fn error(status: u16, field: Option<&str>, message: &str) -> Answer {
+    answer(status, json!({ "error": { "field": field, "message": message } }))
+}

@@ -1,0 +1,110 @@
+//! A shop to practise on: a real HTTP server inside this process that misbehaves when told to.
+//!
+//! It behaves as shops do. It knows no idempotency keys and lets two products have one handle, so
+//! a create that is sent twice makes two products; its [`ShopLog`] tells. [`Faults`] say how often
+//! it throttles, fails, refuses a product, answers late, or loses the reply to a create.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /products` | 201 `{id, version}` |
+//! | `PUT /products/{id}` | 200 `{id, version}`, or 404 |
+//! | `DELETE /products/{id}` | 204, or 404 |
+//! | `GET /products/{id}` | 200 `{id, version, handle, product}`, or 404 |
+//! | `GET /products?handle=…` | 200 `{products: [{id, version, handle}]}`, oldest first |
+//!
+//! A product is any JSON object with a `handle` and a `title`. One that lacks them is refused with
+//! 422 `{error: {field, message}}`.
+
+mod clerk;
+mod faults;
+mod log;
+mod routes;
+mod schedule;
+mod server;
+mod shelf;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wire_tests;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpSocket;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use faults::{FaultCounts, Faults, Rate};
+pub use log::{Accepted, Kind, ShopLog};
+pub use shelf::Stocked;
+
+use clerk::Clerk;
+
+/// How many clients may wait at the door. With the usual 128, a crowd of workers that come at once
+/// would lose a second to a repeated handshake.
+const BACKLOG: u32 = 1024;
+
+/// A running shop. It closes when it is dropped; [`stop`](Shop::stop) also waits until it has.
+#[derive(Debug)]
+pub struct Shop {
+    url: String,
+    clerk: SharedClerk,
+    closing: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Shop {
+    /// Opens a shop on a free port of this machine. Must be called on a Tokio runtime with I/O and
+    /// time enabled, which then also serves it.
+    pub async fn start(faults: Faults) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = socket.listen(BACKLOG)?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let clerk = SharedClerk::new(Clerk::new(&faults));
+        let (closing, closed) = oneshot::channel();
+        let serving = tokio::spawn(server::serve(listener, clerk.clone(), closed));
+        Ok(Self { url, clerk, closing, serving })
+    }
+
+    /// The address of the shop, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the shop has done so far.
+    #[must_use]
+    pub fn log(&self) -> ShopLog {
+        self.clerk.lock().log().clone()
+    }
+
+    /// What is on sale now, oldest first.
+    #[must_use]
+    pub fn products(&self) -> Vec<Stocked> {
+        self.clerk.lock().shelf().all()
+    }
+
+    /// Closes the shop: requests in progress have a second to finish. Returns the final log.
+    pub async fn stop(self) -> ShopLog {
+        drop(self.closing);
+        // An error here is a panic of the server task, which has been reported already.
+        let _ = self.serving.await;
+        self.clerk.lock().log().clone()
+    }
+}
+
+/// The clerk, shared by all connections. The lock is never held across an await.
+#[derive(Debug, Clone)]
+struct SharedClerk(Arc<Mutex<Clerk>>);
+
+impl SharedClerk {
+    fn new(clerk: Clerk) -> Self {
+        Self(Arc::new(Mutex::new(clerk)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Clerk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
