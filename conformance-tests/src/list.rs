@@ -57,6 +57,7 @@ macro_rules! with_behaviours {
                 rebinding_lets_the_old_id_go,
                 rebinding_needs_the_expected_id,
                 an_alias_leads_to_the_record_and_is_taken,
+                an_alias_too_many_is_refused,
                 a_pending_deletion_still_holds_the_id,
                 a_tombstone_lets_go_of_its_ids_and_is_still_found,
                 a_taken_id_has_no_effect_on_a_key_without_record,

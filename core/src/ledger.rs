@@ -9,7 +9,6 @@ use crate::error::Error;
 use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
 use crate::page::{Cursor, Filter, Page, PageSize};
 use crate::record::SyncRecord;
-use crate::status::Status;
 use crate::time::Timestamp;
 
 /// What became of a record that was put as a whole.
@@ -182,9 +181,8 @@ pub fn first_found<'a>(
     candidates: impl IntoIterator<Item = &'a SyncRecord>,
 ) -> Option<&'a SyncRecord> {
     candidates.into_iter().min_by(|a, b| {
-        let rank = |record: &SyncRecord| record.status() == Status::Deleted;
-        rank(a)
-            .cmp(&rank(b))
+        a.is_tombstone()
+            .cmp(&b.is_tombstone())
             .then_with(|| b.deleted_at.cmp(&a.deleted_at))
             .then_with(|| a.key.cmp(&b.key))
     })

@@ -140,14 +140,15 @@ impl MetadataMerge {
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if a key to remove has U+0000, or if the
-    /// keys to remove are more than 256 KiB together.
+    /// keys to remove are more than 256 KiB together, written as JSON.
     pub fn new<K: Into<Box<str>>>(
         set: Metadata,
         remove: impl IntoIterator<Item = K>,
     ) -> Result<Self, Error> {
         let remove: Vec<Box<str>> = remove.into_iter().map(Into::into).collect();
         remove.iter().try_for_each(|key| check_text("key to remove", key))?;
-        let size: usize = remove.iter().map(|key| key.len()).sum();
+        // Two quotes and a comma each, so that empty keys count as well.
+        let size: usize = remove.iter().map(|key| key.len() + 3).sum();
         if size > Metadata::MAX_BYTES {
             let limit = format!("{} bytes", Metadata::MAX_BYTES);
             return Err(Error::invalid(FIELD, format!("removes {size} bytes of keys"), limit));

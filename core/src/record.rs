@@ -13,7 +13,6 @@ use crate::failure::Failure;
 use crate::key::{EntityRef, ExternalId, Key};
 use crate::metadata::Metadata;
 use crate::remote::{Fingerprint, RemoteVersion};
-use crate::status::Status;
 use crate::time::Timestamp;
 
 /// What the ledger knows about one entity in one source.
@@ -26,7 +25,8 @@ pub struct SyncRecord {
     pub key: Key,
     /// The entity's id in the source.
     pub external_id: Option<ExternalId>,
-    /// Other external ids that lead here, oldest first: those that were merged or superseded.
+    /// Other external ids that lead here, oldest first: those that were merged or superseded. At
+    /// most [`MAX_ALIASES`](Self::MAX_ALIASES).
     pub aliases: Vec<ExternalId>,
     /// Which life of the key this is.
     pub incarnation: Incarnation,
@@ -85,6 +85,8 @@ pub struct SyncRecord {
 impl SyncRecord {
     /// How many expected echoes are kept.
     pub const MAX_ECHOES: usize = 4;
+    /// How many aliases a record may have.
+    pub const MAX_ALIASES: usize = 64;
 
     /// The record of a key that has none, before its first change is applied.
     pub(crate) fn unborn(key: &Key, now: Timestamp) -> Self {
@@ -145,11 +147,18 @@ impl SyncRecord {
         self.synced_at.is_some()
     }
 
+    /// Whether all that is left is the memory of a deletion: the entity is deleted, the deletion is
+    /// in the remote or was never needed there, and no worker may still be at the object.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        self.is_deleted() && !self.is_dirty() && self.lease.is_none()
+    }
+
     /// Whether no other entity of the type may take the external ids of this record. They are held
-    /// until the deletion of the entity is in the remote; a tombstone holds nothing.
+    /// until it is a [tombstone](Self::is_tombstone), which holds nothing.
     #[must_use]
     pub fn holds_external_ids(&self) -> bool {
-        self.status() != Status::Deleted
+        !self.is_tombstone()
     }
 
     /// The external id and the aliases.
@@ -233,6 +242,7 @@ impl SyncRecord {
             "present if the record is dirty, else absent",
         )?;
         require(self.echoes.len() <= Self::MAX_ECHOES, "echoes", "4")?;
+        require(self.aliases.len() <= Self::MAX_ALIASES, "aliases", "64")?;
         let mut ids: Vec<_> = self.external_ids().collect();
         ids.sort_unstable();
         require(ids.windows(2).all(|pair| pair[0] != pair[1]), "aliases", "each id once")

@@ -145,7 +145,7 @@ impl SyncRecord {
     /// tombstone needs nothing.
     #[must_use]
     pub fn operation(&self) -> Operation {
-        if self.status() == Status::Deleted {
+        if self.is_tombstone() {
             return Operation::Nothing;
         }
         match (self.is_deleted(), self.is_known()) {

@@ -115,8 +115,9 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
     ///
     /// # To be correct
     ///
-    /// - What is taken is what [`ClaimRequest::select`] selects, except for records that another
-    ///   call takes at the same time: then the claim may come back short.
+    /// - What is taken is what [`ClaimRequest::select`] selects. It may be less, where another call
+    ///   takes records at the same time, or where leases that ran out stand before other records;
+    ///   but not nothing while something is due and nobody else claims.
     /// - What becomes of each is [`ClaimRequest::claim_to`].
     ///
     /// The default reads every due record and applies one change at a time.

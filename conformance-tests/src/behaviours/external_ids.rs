@@ -2,7 +2,7 @@
 
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
-    AliasesOp, Arm, Change, EntityRef, Key, Operation, Patch, Refusal, Status,
+    AliasesOp, Arm, Change, EntityRef, Key, Operation, Patch, Refusal, Status, SyncRecord,
 };
 
 use super::local::completed;
@@ -148,6 +148,20 @@ pub async fn an_alias_leads_to_the_record_and_is_taken(ground: Ground) {
     ground.applied(&other, &bind("y")).await;
     assert_eq!(ground.refused(&other, &alias("x")).await, taken("x", &key));
     assert_eq!(ground.refused(&key, &alias("y")).await, taken("y", &other));
+    ground.is_sound().await;
+}
+
+pub async fn an_alias_too_many_is_refused(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &bind("own")).await;
+    for number in 0..SyncRecord::MAX_ALIASES {
+        ground.applied(&key, &alias(&format!("{number}"))).await;
+    }
+    assert_eq!(ground.refused(&key, &alias("one more")).await, Refusal::TooManyAliases);
+    assert_eq!(ground.find(&key, "one more").await, None);
+    ground.applied(&key, &alias("0")).await;
+    ground.applied(&key, &rebind("1", "own")).await;
+    ground.applied(&key, &alias("own")).await;
     ground.is_sound().await;
 }
 

@@ -13,7 +13,9 @@ impl Change {
     ///
     /// 1. A change found among the record's recent ones was applied before: the answer says so.
     /// 2. The first arm whose guard holds is carried out; if none holds, the change is refused.
-    /// 3. Derived in the same step: *pending since*, the version, recent changes, last arm.
+    /// 3. A record that would have more than [`MAX_ALIASES`](SyncRecord::MAX_ALIASES) aliases is
+    ///    refused.
+    /// 4. Derived in the same step: *pending since*, the version, recent changes, last arm.
     ///
     /// A store also refuses an external id that another record holds: see
     /// [`settle`](Self::settle).
@@ -41,7 +43,8 @@ impl Change {
             return Outcome::Refused(Refused { reason, record: record.cloned() });
         };
         let next = self.next(key, record, arm, &then.then, now);
-        if let Some(reason) = next.taken_external_id(record, holder) {
+        let too_many = has_too_many_aliases(&next).then_some(Refusal::TooManyAliases);
+        if let Some(reason) = too_many.or_else(|| next.taken_external_id(record, holder)) {
             return Outcome::Refused(Refused { reason, record: record.cloned() });
         }
         Outcome::Applied(Applied { record: next, arm: Some(arm), replayed: false })
@@ -49,13 +52,17 @@ impl Change {
 
     /// Says why a store refused this change, from the record that it sent back and its time.
     ///
-    /// The reason is the first demand of the **last** arm that does not hold. If an arm holds, only
-    /// a taken external id can have been the reason; who holds it, the store has to ask. If that
-    /// explains nothing either, the record was written between the refusal and the reading.
+    /// The reason is the first demand of the **last** arm that does not hold. If an arm holds, the
+    /// record would have too many aliases, or an external id was taken; who holds it, the store has
+    /// to ask. If that explains nothing either, the record was written between the refusal and the
+    /// reading.
     #[must_use]
     pub fn explain(&self, key: &Key, record: Option<&SyncRecord>, now: Timestamp) -> Refusal {
         if let Some((arm, then)) = self.first_that_holds(record, now) {
             let next = self.next(key, record, arm, &then.then, now);
+            if has_too_many_aliases(&next) {
+                return Refusal::TooManyAliases;
+            }
             if let Some(id) = next.newly_held(record).next() {
                 return Refusal::ExternalIdTaken { id: id.clone(), by: None };
             }
@@ -100,4 +107,9 @@ impl Change {
         next.last_arm = arm;
         next
     }
+}
+
+/// Whether a change would leave more aliases than a record may have.
+fn has_too_many_aliases(next: &SyncRecord) -> bool {
+    next.aliases.len() > SyncRecord::MAX_ALIASES
 }

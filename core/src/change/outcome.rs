@@ -108,6 +108,8 @@ pub enum Refusal {
         /// The holder; `None` if it let go of the id before it could be asked for.
         by: Option<EntityRef>,
     },
+    /// The record has [as many aliases](SyncRecord::MAX_ALIASES) as it may have.
+    TooManyAliases,
     /// The record has not got the external id that the caller expected.
     NotBoundTo {
         /// The one that it has.
@@ -187,6 +189,7 @@ impl fmt::Display for Refusal {
                 write!(f, "external id {id} is taken by {by}")
             }
             Self::ExternalIdTaken { id, by: None } => write!(f, "external id {id} was taken"),
+            Self::TooManyAliases => f.write_str("it has as many aliases as it may have"),
             Self::NotBoundTo { actual: Some(actual) } => {
                 write!(f, "it is bound to external id {actual}")
             }

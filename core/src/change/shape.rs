@@ -9,6 +9,7 @@ use super::{
 /// Which demands and operations occur in a change, without their values.
 ///
 /// A store composes one statement for each shape and keeps it; the values are always bound. The
+/// rules have few shapes, but changes of a caller's own may have any: bound what is kept. The
 /// three optional facts of a success (remote version, remote seen, base) count as one: if any is
 /// set, the statement carries all three, bound as null where one is to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
