@@ -76,3 +76,7 @@ pub use self::tracker::{
     RenewPush, SourceOutcome, Tracker,
 };
 pub use self::verify::{Discrepancy, verify};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
