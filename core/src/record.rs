@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::key::{EntityRef, ExternalId, Key};
 use crate::metadata::Metadata;
 use crate::remote::{Fingerprint, RemoteVersion};
+use crate::status::Status;
 use crate::time::Timestamp;
 
 /// What the ledger knows about one entity in one source.
@@ -147,11 +148,12 @@ impl SyncRecord {
         self.synced_at.is_some()
     }
 
-    /// Whether all that is left is the memory of a deletion: the entity is deleted, the deletion is
-    /// in the remote or was never needed there, and no worker may still be at the object.
+    /// Whether all that is left is the memory of a deletion, which is the
+    /// [status](Self::status) *deleted*: nothing is to be pushed any more, and nobody may still be
+    /// at the object.
     #[must_use]
     pub fn is_tombstone(&self) -> bool {
-        self.is_deleted() && !self.is_dirty() && self.lease.is_none()
+        self.status() == Status::Deleted
     }
 
     /// Whether no other entity of the type may take the external ids of this record. They are held
