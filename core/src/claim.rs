@@ -1,109 +1,15 @@
 //! Claiming: who gets which due records of a source.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use crate::change::{
-    Arm, AttemptsOp, Change, ChangeId, FlagOp, Guard, HeldOp, LeaseOp, Outcome, Patch, RetryOp,
+    Arm, AttemptsOp, Change, FlagOp, Guard, HeldOp, LeaseOp, Outcome, Patch, RetryOp,
 };
 use crate::error::Error;
+use crate::ids::ClaimId;
 use crate::key::{Key, Source};
 use crate::page::Filter;
 use crate::record::SyncRecord;
 use crate::status::Status;
-use crate::text;
 use crate::time::{Millis, Timestamp};
-
-/// Identifies one claim: a label, which may name the worker, and 64 random bits.
-///
-/// Each claim has its own. A repeat after a lost reply carries the same one, and gets the leases
-/// that the lost reply granted.
-///
-/// ```
-/// use sync_tracker_core::ClaimId;
-///
-/// let claim = ClaimId::labelled("worker-7")?;
-/// assert!(claim.to_string().starts_with("worker-7#"));
-/// assert_eq!(claim, claim.to_string().parse()?);
-/// assert_ne!(claim, ClaimId::labelled("worker-7")?);
-/// # Ok::<(), sync_tracker_core::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ClaimId {
-    label: Box<str>,
-    change_id: ChangeId,
-}
-
-impl ClaimId {
-    /// The longest label, in bytes.
-    pub const MAX_LABEL_BYTES: usize = 128;
-
-    /// A new id without a label.
-    #[must_use]
-    pub fn random() -> Self {
-        Self { label: "".into(), change_id: ChangeId::random() }
-    }
-
-    /// A new id with a label, such as the name of the worker: 1 to 128 bytes without control
-    /// characters.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the label breaks a limit.
-    pub fn labelled(label: impl AsRef<str>) -> Result<Self, Error> {
-        let label = label.as_ref();
-        text::check("claim label", label, Self::MAX_LABEL_BYTES)?;
-        Ok(Self { label: label.into(), change_id: ChangeId::random() })
-    }
-
-    /// The id under which the claim changes each record. A claim that comes late a second time
-    /// finds it there, and does not grant again what was finished since.
-    #[must_use]
-    pub fn change_id(&self) -> ChangeId {
-        self.change_id
-    }
-}
-
-/// `label#` and 16 hexadecimal digits.
-impl fmt::Display for ClaimId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.label, self.change_id)
-    }
-}
-
-impl std::str::FromStr for ClaimId {
-    type Err = Error;
-
-    fn from_str(written: &str) -> Result<Self, Error> {
-        let wrong = || Error::invalid("claim id", format!("is {written:?}"), "label#16 hex digits");
-        let (label, digits) = written.rsplit_once('#').ok_or_else(wrong)?;
-        let lower = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-        if digits.len() != 16 || !digits.chars().all(lower) {
-            return Err(wrong());
-        }
-        let bits = u64::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        if !label.is_empty() {
-            text::check("claim label", label, Self::MAX_LABEL_BYTES)?;
-        }
-        Ok(Self { label: label.into(), change_id: ChangeId::from_bits(bits) })
-    }
-}
-
-impl TryFrom<String> for ClaimId {
-    type Error = Error;
-
-    fn try_from(written: String) -> Result<Self, Error> {
-        written.parse()
-    }
-}
-
-impl From<ClaimId> for String {
-    fn from(claim: ClaimId) -> Self {
-        claim.to_string()
-    }
-}
 
 /// What a claim asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +108,7 @@ impl ClaimRequest {
             Arm { when: vanished_in_create, then: in_doubt(&grant) },
             Arm { when: due, then: grant },
         ])
-        .with_id(self.claim_id.change_id)
+        .with_id(self.claim_id.change_id())
     }
 
     /// What this claim makes of one due record: the reference that every store agrees with.
@@ -224,7 +130,7 @@ impl ClaimRequest {
     ) -> Vec<&'a SyncRecord> {
         let mut due = due
             .into_iter()
-            .filter(|record| !record.recent_changes.contains(self.claim_id.change_id))
+            .filter(|record| !record.recent_changes.contains(self.claim_id.change_id()))
             .peekable();
         let lease_ran_out = |record: &&SyncRecord| record.status() == Status::InProgress;
         if granted == 0

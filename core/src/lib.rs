@@ -35,6 +35,8 @@ mod counts;
 mod durability;
 mod error;
 mod failure;
+mod holding;
+mod ids;
 mod key;
 pub mod layers;
 mod ledger;
@@ -51,17 +53,18 @@ mod tracker;
 mod verify;
 
 pub use self::change::{
-    AliasesOp, Applied, Arm, ArmShape, AttemptsOp, Change, ChangeId, ConflictOp, Demand, EchoesOp,
+    AliasesOp, Applied, Arm, ArmShape, AttemptsOp, Change, ConflictOp, Demand, EchoesOp,
     ExternalIdDemand, ExternalIdOp, FactOp, FailureOp, FlagOp, Guard, HeldOp, IncarnationOp,
     InstantOp, LeaseOp, MetadataOp, NotNewer, Outcome, Patch, Refusal, Refused, RemoteDemand,
     RetryOp, RetryTable, RevisionOp, Shape, SyncedAtOp, SyncedRevisionOp,
 };
-pub use self::claim::{ClaimId, ClaimRequest, Claimed, claim_order};
+pub use self::claim::{ClaimRequest, Claimed, claim_order};
 pub use self::counter::{Incarnation, Revision, Token, Version};
 pub use self::counts::Counts;
 pub use self::durability::{Durability, Survival};
 pub use self::error::{Error, ErrorKind, Result};
 pub use self::failure::{Failure, FailureClass, FailureNote};
+pub use self::ids::{ChangeId, ClaimId};
 pub use self::key::{EntityId, EntityRef, EntityType, ExternalId, Key, Source};
 pub use self::ledger::{Imported, Ledger, Removal, first_found};
 pub use self::metadata::{Metadata, MetadataMerge};

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::claim::ClaimId;
 use crate::error::Error;
+use crate::ids::ClaimId;
 use crate::key::{EntityType, Key, Source};
 use crate::record::SyncRecord;
 use crate::status::Status;

@@ -5,15 +5,13 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::change::{ChangeId, Refusal};
-use crate::claim::ClaimId;
 use crate::counter::{Incarnation, Revision, Token, Version};
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::key::{EntityRef, ExternalId, Key};
+use crate::ids::{ChangeId, ClaimId};
+use crate::key::{ExternalId, Key};
 use crate::metadata::Metadata;
 use crate::remote::{Fingerprint, RemoteVersion};
-use crate::status::Status;
 use crate::time::Timestamp;
 
 /// What the ledger knows about one entity in one source.
@@ -148,51 +146,9 @@ impl SyncRecord {
         self.synced_at.is_some()
     }
 
-    /// Whether all that is left is the memory of a deletion, which is the
-    /// [status](Self::status) *deleted*: nothing is to be pushed any more, and nobody may still be
-    /// at the object.
-    #[must_use]
-    pub fn is_tombstone(&self) -> bool {
-        self.status() == Status::Deleted
-    }
-
-    /// Whether no other entity of the type may take the external ids of this record. They are held
-    /// until it is a [tombstone](Self::is_tombstone), which holds nothing.
-    #[must_use]
-    pub fn holds_external_ids(&self) -> bool {
-        !self.is_tombstone()
-    }
-
     /// The external id and the aliases.
     pub fn external_ids(&self) -> impl Iterator<Item = &ExternalId> {
         self.external_id.iter().chain(&self.aliases)
-    }
-
-    /// The external ids that this record holds and `before` did not.
-    pub(crate) fn newly_held<'a>(
-        &'a self,
-        before: Option<&'a Self>,
-    ) -> impl Iterator<Item = &'a ExternalId> {
-        let before = before.filter(|before| before.holds_external_ids());
-        let holds = self.holds_external_ids();
-        self.external_ids().filter(move |id| {
-            holds && before.is_none_or(|before| before.external_ids().all(|held| held != *id))
-        })
-    }
-
-    /// The refusal if this record, in the place of `before`, would newly hold an external id that
-    /// another entity holds. `holder` names the entity that holds an id of this source and type.
-    ///
-    /// `holder` and the write have to be one atomic step.
-    pub fn taken_external_id(
-        &self,
-        before: Option<&Self>,
-        mut holder: impl FnMut(&ExternalId) -> Option<EntityRef>,
-    ) -> Option<Refusal> {
-        self.newly_held(before).find_map(|id| {
-            let by = holder(id).filter(|by| *by != self.key.entity)?;
-            Some(Refusal::ExternalIdTaken { id: id.clone(), by: Some(by) })
-        })
     }
 
     /// The idempotency key of this incarnation, to be sent with a create: the same for every

@@ -117,6 +117,14 @@ impl SyncRecord {
         }
     }
 
+    /// Whether all that is left is the memory of a deletion, which is the
+    /// [status](Self::status) *deleted*: nothing is to be pushed any more, and nobody may still be
+    /// at the object.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        self.status() == Status::Deleted
+    }
+
     /// From when on the record may be claimed, if ever as it stands.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {

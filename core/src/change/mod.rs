@@ -1,14 +1,11 @@
 //! The one thing that writes: a value that says what to demand of a record and what to do to it.
 
 mod apply;
+mod carry_out;
 mod guard;
 mod outcome;
 mod patch;
 mod shape;
-
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 pub use self::guard::{ExternalIdDemand, Guard, RemoteDemand};
 pub use self::outcome::{Applied, Demand, NotNewer, Outcome, Refusal, Refused};
@@ -20,45 +17,7 @@ pub use self::patch::{
 pub use self::shape::{ArmShape, Shape};
 
 use crate::error::Error;
-
-/// Identifies one change: 64 random bits.
-///
-/// A repeat after a lost reply carries the same id and is not applied twice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ChangeId(u64);
-
-impl ChangeId {
-    /// A new id.
-    #[must_use]
-    pub fn random() -> Self {
-        Self(rand::random())
-    }
-
-    /// The id with these bits.
-    #[must_use]
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// The bits.
-    #[must_use]
-    pub const fn to_bits(self) -> u64 {
-        self.0
-    }
-}
-
-/// 16 hexadecimal digits.
-impl fmt::Display for ChangeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl fmt::Debug for ChangeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChangeId({self})")
-    }
-}
+use crate::ids::ChangeId;
 
 /// One case of a change: what to do to the record when the guard holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

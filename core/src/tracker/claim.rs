@@ -4,8 +4,9 @@ use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
 use super::{Call, Push, Tracker};
-use crate::claim::{ClaimId, ClaimRequest};
+use crate::claim::ClaimRequest;
 use crate::error::Result;
+use crate::ids::ClaimId;
 use crate::key::Source;
 use crate::record::SyncRecord;
 use crate::time::Millis;

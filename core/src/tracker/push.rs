@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::{MarkSynced, Tracker};
-use crate::change::{Change, ChangeId, Outcome};
+use crate::change::{Change, Outcome};
 use crate::counter::{Revision, Token};
 use crate::error::Result;
 use crate::failure::FailureNote;
+use crate::ids::ChangeId;
 use crate::key::{EntityRef, ExternalId, Key};
 use crate::record::SyncRecord;
 use crate::rules;

@@ -5,9 +5,10 @@ use std::future::IntoFuture;
 use serde_json::Value;
 
 use super::{Call, Tracker};
-use crate::change::{Change, ChangeId, MetadataOp, Outcome};
+use crate::change::{Change, MetadataOp, Outcome};
 use crate::counter::{Revision, Token};
 use crate::error::{Error, Result};
+use crate::ids::ChangeId;
 use crate::key::{ExternalId, Key};
 use crate::metadata::{Metadata, MetadataMerge};
 use crate::remote::{Fingerprint, RemoteVersion};
