@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::counts::Counts;
 use crate::error::Result;
-use crate::key::{Key, Source};
+use crate::key::{EntityType, ExternalId, Key, Source};
 use crate::ledger::first_found;
 use crate::page::Filter;
 use crate::record::SyncRecord;
@@ -42,8 +42,8 @@ pub async fn verify<S: SyncStore + ?Sized>(store: &S) -> Result<Vec<Discrepancy>
     found.check_order(&records);
     for record in &records {
         found.check_record(store, record).await?;
-        found.check_external_ids(store, record, &records).await?;
     }
+    found.check_external_ids(store, &records).await?;
     let mut counts: BTreeMap<Source, Counts> = BTreeMap::new();
     for record in &records {
         counts.entry(record.key.source.clone()).or_default().add(record);
@@ -93,27 +93,24 @@ impl Discrepancies {
     async fn check_external_ids<S: SyncStore + ?Sized>(
         &mut self,
         store: &S,
-        record: &SyncRecord,
         records: &[SyncRecord],
     ) -> Result<()> {
-        let Key { source, entity } = &record.key;
-        for id in record.external_ids() {
-            let carriers = || {
-                records.iter().filter(|other| {
-                    other.key.source == *source
-                        && other.key.entity.entity_type == entity.entity_type
-                        && other.external_ids().any(|carried| carried == id)
-                })
-            };
-            let holders = carriers().filter(|other| other.holds_external_ids()).count();
-            self.expect(holders <= 1, Some(&record.key), || {
-                format!("external id {id} has {holders} holders")
-            });
-            let found = store.by_external_id(source, &entity.entity_type, id).await?;
-            let expected = first_found(carriers());
-            self.expect(found.as_ref() == expected, Some(&record.key), || {
-                let found = found.as_ref().map(|found| &found.key);
-                format!("external id {id} leads to {found:?}")
+        let mut carriers: BTreeMap<(&Source, &EntityType, &ExternalId), Vec<&SyncRecord>> =
+            BTreeMap::new();
+        for record in records {
+            let Key { source, entity } = &record.key;
+            for id in record.external_ids() {
+                carriers.entry((source, &entity.entity_type, id)).or_default().push(record);
+            }
+        }
+        for ((source, entity_type, id), carriers) in carriers {
+            let holders = carriers.iter().filter(|record| record.holds_external_ids()).count();
+            let key = carriers.first().map(|record| &record.key);
+            self.expect(holders <= 1, key, || format!("external id {id} has {holders} holders"));
+            let found = store.by_external_id(source, entity_type, id).await?;
+            let expected = first_found(carriers.iter().copied());
+            self.expect(found.as_ref() == expected, key, || {
+                format!("external id {id} leads to {:?}", found.as_ref().map(|found| &found.key))
             });
         }
         Ok(())
