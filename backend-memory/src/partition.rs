@@ -5,9 +5,9 @@ use std::iter::{self, Peekable};
 use std::ops::Bound;
 
 use sync_tracker_core::{
-    Applied, Change, ClaimId, ClaimRequest, Claimed, Counts, EntityRef, EntityType, ExternalId,
-    Filter, Guard, Imported, Key, Outcome, Removal, Status, SyncRecord, Timestamp, claim_order,
-    first_found,
+    Applied, Change, ClaimId, ClaimRequest, Claimed, EntityRef, EntityType, ExternalId, Filter,
+    Guard, Imported, Key, Outcome, Pause, Removal, Statistics, Status, SyncRecord, Timestamp,
+    claim_order, first_found,
 };
 
 /// The records of one source. Every write goes through [`replace`](Self::replace), so that no
@@ -26,6 +26,7 @@ pub(crate) struct Partition {
     /// Who is leased to a claim, in the order of pages.
     by_claim: HashMap<ClaimId, BTreeSet<EntityRef>>,
     counts: BTreeMap<(EntityType, Status), u64>,
+    pause: Option<Pause>,
 }
 
 impl Partition {
@@ -108,7 +109,8 @@ impl Partition {
         claimed.leased.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
         claimed.leased.truncate(request.limit());
 
-        let due = self.due.iter().take_while(|(due_at, _)| *due_at <= now);
+        let open = self.paused(now).is_none();
+        let due = self.due.iter().take_while(|(due_at, _)| open && *due_at <= now);
         let due = due.filter_map(|(_, entity)| self.records.get(entity));
         let selected = request.select(claimed.leased.len(), due);
         let keys: Vec<Key> = selected.into_iter().map(|record| record.key.clone()).collect();
@@ -121,11 +123,29 @@ impl Partition {
         claimed
     }
 
-    pub(crate) fn counts(&self) -> Counts {
+    pub(crate) fn pause(&mut self, pause: Option<Pause>) {
+        self.pause = pause;
+    }
+
+    pub(crate) fn paused(&self, now: Timestamp) -> Option<&Pause> {
+        self.pause.as_ref().filter(|pause| pause.lasts(now))
+    }
+
+    pub(crate) fn statistics(&self, now: Timestamp) -> Statistics {
         let counts = self.counts.iter();
-        counts
-            .map(|((entity_type, status), count)| (entity_type.clone(), *status, *count))
-            .collect()
+        let due_now = self.due.iter().take_while(|(due_at, _)| *due_at <= now).count();
+        // Pending records are due since they are pending, so the oldest comes first.
+        let status = |entity| self.records.get(entity).map(SyncRecord::status);
+        let oldest = self.due.iter().find(|(_, entity)| status(entity) == Some(Status::Pending));
+        Statistics {
+            now,
+            counts: counts
+                .map(|((entity_type, status), count)| (entity_type.clone(), *status, *count))
+                .collect(),
+            due_now: due_now.try_into().unwrap_or(u64::MAX),
+            next_due: self.due.iter().nth(due_now).map(|(due_at, _)| *due_at),
+            oldest_pending: oldest.map(|(since, _)| *since),
+        }
     }
 
     /// Makes `next` the record of the entity, in the map and in every index.

@@ -6,9 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 use sync_tracker_core::{
-    Change, ClaimRequest, Claimed, Counts, Cursor, Discrepancy, Durability, EntityRef, EntityType,
-    ExternalId, Filter, Guard, Imported, Key, Outcome, Page, PageSize, Removal, Result, Source,
-    StoreClock, Survival, SyncRecord, SyncStore, Timestamp,
+    Change, ClaimRequest, Claimed, Cursor, Discrepancy, Durability, EntityRef, EntityType,
+    ExternalId, Filter, Guard, Imported, Key, Outcome, Page, PageSize, Pause, PauseRequest,
+    Removal, Result, Source, Statistics, StoreClock, Survival, SyncRecord, SyncStore, Timestamp,
 };
 
 use crate::partition::Partition;
@@ -186,8 +186,48 @@ impl SyncStore for MemoryStore {
         Ok(partition.map(|partition| partition.claim(request, now)).unwrap_or_default())
     }
 
-    async fn counts(&self, source: &Source) -> Result<Counts> {
-        Ok(self.read().by_source.get(source).map(Partition::counts).unwrap_or_default())
+    async fn by_external_ids(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Option<SyncRecord>>> {
+        let ledger = self.read();
+        let partition = ledger.by_source.get(source);
+        let find = |id| partition?.by_external_id(entity_type, id).cloned();
+        Ok(ids.iter().map(find).collect())
+    }
+
+    async fn pause(&self, source: &Source, request: &PauseRequest) -> Result<()> {
+        let mut ledger = self.write();
+        let pause = Pause::begin(request, self.now());
+        ledger.partition(source).pause(Some(pause));
+        Ok(())
+    }
+
+    async fn resume(&self, source: &Source) -> Result<()> {
+        if let Some(partition) = self.write().by_source.get_mut(source) {
+            partition.pause(None);
+        }
+        Ok(())
+    }
+
+    async fn paused(&self, source: &Source) -> Result<Option<Pause>> {
+        let ledger = self.read();
+        let now = self.now();
+        let partition = ledger.by_source.get(source);
+        Ok(partition.and_then(|partition| partition.paused(now)).cloned())
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(self.now())
+    }
+
+    async fn statistics(&self, source: &Source) -> Result<Statistics> {
+        let ledger = self.read();
+        let now = self.now();
+        let partition = ledger.by_source.get(source);
+        Ok(partition.map_or_else(|| Statistics::new(now), |partition| partition.statistics(now)))
     }
 
     async fn sources(&self) -> Result<Vec<Source>> {

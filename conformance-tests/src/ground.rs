@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use sync_tracker_core::rules::{self, RetrySchedule};
 use sync_tracker_core::{
-    Change, ClaimId, ClaimRequest, Claimed, EntityType, ExternalId, FailureNote, Filter, Key,
-    ManualClock, Millis, Outcome, PageSize, Refusal, Source, StoreClock, SyncRecord, SyncStore,
-    Timestamp,
+    Change, ClaimId, ClaimRequest, Claimed, Counts, EntityType, ExternalId, FailureNote, Filter,
+    Key, ManualClock, Millis, Outcome, PageSize, Refusal, Source, StoreClock, SyncRecord,
+    SyncStore, Timestamp,
 };
 
 /// How a behaviour wants its store opened.
@@ -140,6 +140,11 @@ impl Ground {
         let [record] = claimed.leased.as_slice() else { panic!("one lease of {claimed:?}") };
         assert_eq!(record.key, *key);
         record.clone()
+    }
+
+    /// How many products and others there are in the shop.
+    pub(crate) async fn counts(&self) -> Counts {
+        self.store.statistics(&shop()).await.expect("the source is counted").counts
     }
 
     /// The keys of every page of a walk.

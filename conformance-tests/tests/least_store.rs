@@ -1,5 +1,5 @@
 //! The least that a store has to bring passes the suite: six methods over the reference ledger
-//! under a lock. So the default methods are correct, and so are the layers around a store.
+//! under a lock, and its clock. So the default methods are correct, and so are the layers around a store.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -52,6 +52,10 @@ impl SyncStore for LeastStore {
 
     async fn put(&self, record: &SyncRecord) -> Result<Imported> {
         self.ledger().put(record)
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(self.now())
     }
 
     async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {

@@ -93,7 +93,8 @@ impl FailureNote {
     }
 }
 
-fn printable(text: &str, max: usize) -> Box<str> {
+/// Text for people: without control characters, and cut where it gets too long.
+pub(crate) fn printable(text: &str, max: usize) -> Box<str> {
     let mut kept = String::with_capacity(text.len().min(max));
     for c in text.chars() {
         let c = if c.is_control() && c != '\n' && c != '\t' { '\u{FFFD}' } else { c };

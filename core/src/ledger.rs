@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::change::{Change, Guard, Outcome, Refusal};
 use crate::claim::{ClaimRequest, Claimed, claim_order};
-use crate::counts::Counts;
 use crate::error::Error;
 use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
 use crate::page::{Cursor, Filter, Page, PageSize};
+use crate::pause::{Pause, PauseRequest};
 use crate::record::SyncRecord;
+use crate::statistics::Statistics;
 use crate::time::Timestamp;
 
 /// What became of a record that was put as a whole.
@@ -41,6 +42,7 @@ pub enum Removal {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     records: BTreeMap<Key, SyncRecord>,
+    pauses: BTreeMap<Source, Pause>,
 }
 
 impl Ledger {
@@ -135,7 +137,10 @@ impl Ledger {
             found
         };
         let granted = of(request.granted());
-        let due = of(request.due());
+        let mut due = of(request.due());
+        if self.paused(request.source(), now).is_some() {
+            due.clear();
+        }
         let selected: Vec<_> = request.select(granted.len(), due).into_iter().cloned().collect();
         let mut claimed = Claimed::default();
         granted.into_iter().take(request.limit()).cloned().for_each(|record| claimed.push(record));
@@ -148,15 +153,31 @@ impl Ledger {
         claimed
     }
 
-    /// How many records of a source there are, by entity type and status.
+    /// Pauses a source: claims take nothing more of it.
+    pub fn pause(&mut self, source: &Source, request: &PauseRequest, now: Timestamp) {
+        self.pauses.insert(source.clone(), Pause::begin(request, now));
+    }
+
+    /// Ends the pause of a source.
+    pub fn resume(&mut self, source: &Source) {
+        self.pauses.remove(source);
+    }
+
+    /// The pause of a source, if it lasts.
     #[must_use]
-    pub fn counts(&self, source: &Source) -> Counts {
-        let mut counts = Counts::default();
+    pub fn paused(&self, source: &Source, now: Timestamp) -> Option<&Pause> {
+        self.pauses.get(source).filter(|pause| pause.lasts(now))
+    }
+
+    /// How a source is doing.
+    #[must_use]
+    pub fn statistics(&self, source: &Source, now: Timestamp) -> Statistics {
+        let mut statistics = Statistics::new(now);
         self.records
             .values()
             .filter(|record| record.key.source == *source)
-            .for_each(|record| counts.add(record));
-        counts
+            .for_each(|record| statistics.add(record));
+        statistics
     }
 
     /// The sources that have records, in order.

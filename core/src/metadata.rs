@@ -86,6 +86,12 @@ impl Metadata {
         self.0.is_empty()
     }
 
+    /// Whether it has every top-level key of `other`, with the same value.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        other.0.iter().all(|(key, value)| self.0.get(key) == Some(value))
+    }
+
     /// The top-level keys and their values, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))

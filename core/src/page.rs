@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::ids::ClaimId;
 use crate::key::{EntityType, Key, Source};
+use crate::metadata::Metadata;
+use crate::pause::CONTROL_TYPE;
 use crate::record::SyncRecord;
 use crate::status::Status;
 use crate::time::Timestamp;
@@ -22,24 +24,32 @@ pub struct Filter {
     pub entity_type: Option<EntityType>,
     /// In this status.
     pub status: Option<Status>,
-    /// Due by the store's clock, or not.
+    /// Due by the store's clock, or not. That a source is paused does not count here: its records
+    /// are due all the same, and nobody gets them.
     pub due: Option<bool>,
     /// With a lease that was granted to this claim, run out or not.
     pub claim_id: Option<ClaimId>,
+    /// With all of these top-level keys in the metadata, each with this value.
+    pub metadata: Option<Metadata>,
 }
 
 impl Filter {
     /// Whether the record passes at `now`, the store's time.
     #[must_use]
     pub fn matches(&self, record: &SyncRecord, now: Timestamp) -> bool {
-        let Self { source, entity_type, status, due, claim_id } = self;
+        let Self { source, entity_type, status, due, claim_id, metadata } = self;
+        let own_type = record.key.entity.entity_type.as_str();
         source.as_ref().is_none_or(|source| *source == record.key.source)
-            && entity_type.as_ref().is_none_or(|of| *of == record.key.entity.entity_type)
+            && match entity_type {
+                Some(of) => of.as_str() == own_type,
+                None => own_type != CONTROL_TYPE,
+            }
             && status.is_none_or(|status| status == record.status())
             && due.is_none_or(|due| due == record.is_due(now))
             && claim_id.as_ref().is_none_or(|claim| {
                 record.lease.as_ref().is_some_and(|lease| lease.claim_id == *claim)
             })
+            && metadata.as_ref().is_none_or(|metadata| record.metadata.contains(metadata))
     }
 }
 

@@ -7,13 +7,15 @@ use async_trait::async_trait;
 
 use crate::change::{Change, Guard, Outcome};
 use crate::claim::{ClaimRequest, Claimed, claim_order};
-use crate::counts::Counts;
 use crate::durability::Durability;
 use crate::error::Result;
 use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
 use crate::ledger::{Imported, Removal};
 use crate::page::{Cursor, Filter, Page, PageSize};
+use crate::pause::{self, Pause, PauseRequest};
 use crate::record::SyncRecord;
+use crate::statistics::Statistics;
+use crate::time::Timestamp;
 use crate::verify::{Discrepancy, verify};
 
 /// Where records live.
@@ -108,6 +110,21 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
         Ok(records)
     }
 
+    /// The records of this source and entity type with these external ids, in the order of the ids;
+    /// each as [`by_external_id`](Self::by_external_id) finds it.
+    async fn by_external_ids(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Option<SyncRecord>>> {
+        let mut records = Vec::with_capacity(ids.len());
+        for id in ids {
+            records.push(self.by_external_id(source, entity_type, id).await?);
+        }
+        Ok(records)
+    }
+
     /// Claims due records of one source: each goes to one claim only, the one due longest first.
     ///
     /// Repeated with the same request after a lost reply, it returns what that call was granted,
@@ -119,6 +136,7 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
     ///   takes records at the same time, or where leases that ran out stand before other records;
     ///   but not nothing while something is due and nobody else claims.
     /// - What becomes of each is [`ClaimRequest::claim_to`].
+    /// - While the source is [paused](Self::pause), nothing more is taken.
     ///
     /// The default reads every due record and applies one change at a time.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed> {
@@ -127,6 +145,9 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
         granted.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
         due.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
         granted.truncate(request.limit());
+        if self.paused(request.source()).await?.is_some() {
+            due.clear();
+        }
         let change = request.change();
         let mut claimed = Claimed::default();
         let selected = request.select(granted.len(), &due);
@@ -142,14 +163,36 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
         Ok(claimed)
     }
 
-    /// How many records of a source there are, by entity type and status.
+    /// Pauses a source: until it is over or [resumed](Self::resume), no claim on any worker takes
+    /// its records. A pause that lasts is replaced. Leases that were granted run on.
+    async fn pause(&self, source: &Source, request: &PauseRequest) -> Result<()> {
+        pause::pause(self, source, request).await
+    }
+
+    /// Ends the pause of a source. Resuming what is not paused changes nothing.
+    async fn resume(&self, source: &Source) -> Result<()> {
+        pause::resume(self, source).await
+    }
+
+    /// The pause of a source, if it lasts by the store's clock.
+    async fn paused(&self, source: &Source) -> Result<Option<Pause>> {
+        pause::paused(self, source).await
+    }
+
+    /// The time that this store decides by. The default is this machine's: a store with a server,
+    /// or one that was opened with an explicit clock, overrides it.
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(Timestamp::now())
+    }
+
+    /// How a source is doing: counts, what is due, what waits.
     ///
-    /// The default reads them all.
-    async fn counts(&self, source: &Source) -> Result<Counts> {
+    /// The default reads all of its records.
+    async fn statistics(&self, source: &Source) -> Result<Statistics> {
         let filter = Filter { source: Some(source.clone()), ..Filter::default() };
-        let mut counts = Counts::default();
-        all(self, &filter).await?.iter().for_each(|record| counts.add(record));
-        Ok(counts)
+        let mut statistics = Statistics::new(self.now().await?);
+        all(self, &filter).await?.iter().for_each(|record| statistics.add(record));
+        Ok(statistics)
     }
 
     /// The sources that have records, in order. A source whose last record was removed may still
@@ -253,8 +296,33 @@ macro_rules! forward {
                 (**self).claim(request).await
             }
 
-            async fn counts(&self, source: &Source) -> Result<Counts> {
-                (**self).counts(source).await
+            async fn by_external_ids(
+                &self,
+                source: &Source,
+                entity_type: &EntityType,
+                ids: &[ExternalId],
+            ) -> Result<Vec<Option<SyncRecord>>> {
+                (**self).by_external_ids(source, entity_type, ids).await
+            }
+
+            async fn pause(&self, source: &Source, request: &PauseRequest) -> Result<()> {
+                (**self).pause(source, request).await
+            }
+
+            async fn resume(&self, source: &Source) -> Result<()> {
+                (**self).resume(source).await
+            }
+
+            async fn paused(&self, source: &Source) -> Result<Option<Pause>> {
+                (**self).paused(source).await
+            }
+
+            async fn now(&self) -> Result<Timestamp> {
+                (**self).now().await
+            }
+
+            async fn statistics(&self, source: &Source) -> Result<Statistics> {
+                (**self).statistics(source).await
             }
 
             async fn sources(&self) -> Result<Vec<Source>> {

@@ -124,7 +124,7 @@ impl Discrepancies {
     ) -> Result<()> {
         let listed = store.sources().await?.contains(source);
         self.expect(listed, None, || format!("source {source} has records and is not listed"));
-        let counted = store.counts(source).await?;
+        let counted = store.statistics(source).await?.counts;
         self.expect(counted == *expected, None, || {
             format!("counts of {source}: {counted:?} instead of {expected:?}")
         });

@@ -7,14 +7,16 @@ use async_trait::async_trait;
 
 use crate::change::{Change, Guard, Outcome};
 use crate::claim::{ClaimRequest, Claimed};
-use crate::counts::Counts;
 use crate::durability::Durability;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
 use crate::ledger::{Imported, Removal};
 use crate::page::{Cursor, Filter, Page, PageSize};
+use crate::pause::{Pause, PauseRequest};
 use crate::record::SyncRecord;
+use crate::statistics::Statistics;
 use crate::store::SyncStore;
+use crate::time::Timestamp;
 use crate::verify::Discrepancy;
 
 /// How long one call of a store may take unless it was said otherwise: 10 seconds.
@@ -119,8 +121,34 @@ impl<S: SyncStore> SyncStore for Deadline<S> {
         write(self.limit, "claim", self.store.claim(request)).await
     }
 
-    async fn counts(&self, source: &Source) -> Result<Counts> {
-        read(self.limit, "counts", self.store.counts(source)).await
+    async fn by_external_ids(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Option<SyncRecord>>> {
+        read(self.limit, "by_external_ids", self.store.by_external_ids(source, entity_type, ids))
+            .await
+    }
+
+    async fn pause(&self, source: &Source, request: &PauseRequest) -> Result<()> {
+        write(self.limit, "pause", self.store.pause(source, request)).await
+    }
+
+    async fn resume(&self, source: &Source) -> Result<()> {
+        write(self.limit, "resume", self.store.resume(source)).await
+    }
+
+    async fn paused(&self, source: &Source) -> Result<Option<Pause>> {
+        read(self.limit, "paused", self.store.paused(source)).await
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        read(self.limit, "now", self.store.now()).await
+    }
+
+    async fn statistics(&self, source: &Source) -> Result<Statistics> {
+        read(self.limit, "statistics", self.store.statistics(source)).await
     }
 
     async fn sources(&self) -> Result<Vec<Source>> {

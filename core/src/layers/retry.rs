@@ -8,14 +8,16 @@ use async_trait::async_trait;
 
 use crate::change::{Change, Guard, Outcome};
 use crate::claim::{ClaimRequest, Claimed};
-use crate::counts::Counts;
 use crate::durability::Durability;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
 use crate::ledger::{Imported, Removal};
 use crate::page::{Cursor, Filter, Page, PageSize};
+use crate::pause::{Pause, PauseRequest};
 use crate::record::SyncRecord;
+use crate::statistics::Statistics;
 use crate::store::SyncStore;
+use crate::time::Timestamp;
 use crate::verify::Discrepancy;
 
 /// A store that makes a call again, up to three times in all, while its error is
@@ -119,8 +121,33 @@ impl<S: SyncStore> SyncStore for Retry<S> {
         tried(|| self.store.claim(request)).await
     }
 
-    async fn counts(&self, source: &Source) -> Result<Counts> {
-        tried(|| self.store.counts(source)).await
+    async fn by_external_ids(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Option<SyncRecord>>> {
+        tried(|| self.store.by_external_ids(source, entity_type, ids)).await
+    }
+
+    async fn pause(&self, source: &Source, request: &PauseRequest) -> Result<()> {
+        tried(|| self.store.pause(source, request)).await
+    }
+
+    async fn resume(&self, source: &Source) -> Result<()> {
+        tried(|| self.store.resume(source)).await
+    }
+
+    async fn paused(&self, source: &Source) -> Result<Option<Pause>> {
+        tried(|| self.store.paused(source)).await
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        tried(|| self.store.now()).await
+    }
+
+    async fn statistics(&self, source: &Source) -> Result<Statistics> {
+        tried(|| self.store.statistics(source)).await
     }
 
     async fn sources(&self) -> Result<Vec<Source>> {

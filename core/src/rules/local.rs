@@ -17,16 +17,11 @@ fn new_job() -> Patch {
     }
 }
 
-/// The entity was created locally.
-///
-/// - No record yet: it is to be created in the remote.
-/// - Deleted, and the deletion is not in the remote: the deletion is undone.
-/// - Deleted, and the deletion is in the remote: a new incarnation, which inherits nothing.
-/// - Otherwise refused: [`AlreadyExists`](crate::Refusal::AlreadyExists).
-#[must_use]
-pub fn created() -> Change {
+/// The deletion of the entity is undone: what is to be done if it is not in the remote, and if it
+/// is.
+fn undeleted() -> [Arm; 2] {
     let deleted = Guard { deleted: Some(true), ..Guard::default() };
-    Change::of([
+    [
         Arm {
             when: Guard { dirty: Some(true), ..deleted.clone() },
             then: Patch { deleted_at: InstantOp::Clear, updated_at: InstantOp::Now, ..new_job() },
@@ -45,11 +40,34 @@ pub fn created() -> Change {
                 ..new_job()
             },
         },
-        Arm {
-            when: Guard { exists: Some(false), ..Guard::default() },
-            then: Patch { revision: RevisionOp::Next, ..Patch::default() },
-        },
-    ])
+    ]
+}
+
+/// The entity was created locally.
+///
+/// - No record yet: it is to be created in the remote.
+/// - Deleted, and the deletion is not in the remote: the deletion is undone.
+/// - Deleted, and the deletion is in the remote: a new incarnation, which inherits nothing.
+/// - Otherwise refused: [`AlreadyExists`](crate::Refusal::AlreadyExists).
+#[must_use]
+pub fn created() -> Change {
+    let [undo, anew] = undeleted();
+    let first = Arm {
+        when: Guard { exists: Some(false), ..Guard::default() },
+        then: Patch { revision: RevisionOp::Next, ..Patch::default() },
+    };
+    Change::of([undo, anew, first])
+}
+
+/// The entity was restored locally after it had been deleted.
+///
+/// - The deletion is not in the remote: it is undone.
+/// - The deletion is in the remote: a new incarnation, to be created there, which inherits nothing.
+/// - Not deleted, or no record: refused, [`NotDeleted`](crate::Refusal::NotDeleted) or
+///   [`Absent`](crate::Refusal::Absent).
+#[must_use]
+pub fn restored() -> Change {
+    Change::of(undeleted())
 }
 
 /// The entity was updated locally.

@@ -116,7 +116,7 @@ impl CatalogSync {
 
     /// How many products there are in each status.
     pub(crate) async fn counts(&self) -> Result<Counts, Failure> {
-        Ok(self.tracker.store().counts(&Source::new(SOURCE)?).await?)
+        Ok(self.tracker.store().statistics(&Source::new(SOURCE)?).await?.counts)
     }
 
     /// Pushes until every product is in the shop or given up.
