@@ -33,7 +33,7 @@ text_type! {
     /// The id of a local entity within its type, as text.
     ///
     /// 1 to 255 bytes of UTF-8 without control characters, compared byte by byte. Made from text
-    /// or from any integer.
+    /// from any integer, or from a UUID.
     ///
     /// ```
     /// # use sync_tracker_core::EntityId;
@@ -59,22 +59,22 @@ text_type! {
     ExternalId, field = "external id", max = 512
 }
 
-macro_rules! ids_from_integers {
-    ($($integer:ty),*) => {$(
-        impl From<$integer> for EntityId {
-            fn from(id: $integer) -> Self {
+macro_rules! ids_from {
+    ($($kind:ty),*) => {$(
+        impl From<$kind> for EntityId {
+            fn from(id: $kind) -> Self {
                 Self(id.to_string().into())
             }
         }
 
-        impl From<$integer> for ExternalId {
-            fn from(id: $integer) -> Self {
+        impl From<$kind> for ExternalId {
+            fn from(id: $kind) -> Self {
                 Self(id.to_string().into())
             }
         }
     )*};
 }
-ids_from_integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+ids_from!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, uuid::Uuid);
 
 /// A local entity: its type and its id.
 ///

@@ -33,7 +33,9 @@ mod claim;
 mod counter;
 mod counts;
 mod durability;
+mod entity;
 mod error;
+mod events;
 mod failure;
 mod holding;
 mod ids;
@@ -43,6 +45,7 @@ mod ledger;
 mod metadata;
 mod page;
 mod pause;
+mod push_result;
 mod record;
 mod remote;
 pub mod rules;
@@ -52,7 +55,9 @@ mod store;
 mod text;
 mod time;
 mod tracker;
+mod tracking;
 mod verify;
+mod worker;
 
 pub use self::change::{
     AliasesOp, Applied, Arm, ArmShape, AttemptsOp, Change, ConflictOp, Demand, EchoesOp,
@@ -64,7 +69,9 @@ pub use self::claim::{ClaimRequest, Claimed, claim_order};
 pub use self::counter::{Incarnation, Revision, Token, Version};
 pub use self::counts::Counts;
 pub use self::durability::{Durability, Survival};
+pub use self::entity::{IntoEntity, Trackable};
 pub use self::error::{Error, ErrorKind, Result};
+pub use self::events::{Event, Events, Listener};
 pub use self::failure::{Failure, FailureClass, FailureNote};
 pub use self::ids::{ChangeId, ClaimId};
 pub use self::key::{EntityId, EntityRef, EntityType, ExternalId, Key, Source};
@@ -72,6 +79,7 @@ pub use self::ledger::{Imported, Ledger, Removal, first_found};
 pub use self::metadata::{Metadata, MetadataMerge};
 pub use self::page::{Cursor, Filter, Page, PageSize};
 pub use self::pause::{Pause, PauseReason, PauseRequest};
+pub use self::push_result::{Done, Failed, PushResult};
 pub use self::record::{Conflict, ConflictKind, Held, HeldKind, Lease, RecentChanges, SyncRecord};
 pub use self::remote::{Fingerprint, OpaqueVersion, RemoteVersion, VersionOrder};
 pub use self::statistics::Statistics;
@@ -79,10 +87,13 @@ pub use self::status::{Operation, Status};
 pub use self::store::SyncStore;
 pub use self::time::{ManualClock, Millis, StoreClock, Timestamp};
 pub use self::tracker::{
-    BindExternalId, ClaimDue, ClaimedPushes, FailPush, LocalChange, MarkSynced, Push, ReleasePush,
-    RenewPush, SourceOutcome, Tracker,
+    Batch, BatchProgress, BatchReport, BindExternalId, ChangeRecord, ClaimDue, ClaimedPushes,
+    FailPush, ItemReport, LocalChange, LocalChanges, MarkFailed, MarkSynced, PauseSource, Purge,
+    Push, Query, ReleasePush, RenewPush, SourceOutcome, Tracker,
 };
+pub use self::tracking::{Tracked, TrackingRules, TypeRules};
 pub use self::verify::{Discrepancy, verify};
+pub use self::worker::{Handler, Job, Worker, WorkerCounts, WorkerHandle};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

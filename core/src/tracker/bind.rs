@@ -2,11 +2,32 @@
 
 use std::future::IntoFuture;
 
-use super::{Call, Tracker};
+use super::{Call, Tracker, key_of};
 use crate::change::Outcome;
+use crate::entity::IntoEntity;
 use crate::error::{Error, Result};
-use crate::key::{ExternalId, Key};
+use crate::events::Transition;
+use crate::key::{ExternalId, Key, Source};
 use crate::rules::{Bind, BindMode};
+
+impl Tracker {
+    /// Binds an external id to the entity in the source.
+    ///
+    /// See [`Bind`].
+    pub fn bind(
+        &self,
+        entity: impl IntoEntity,
+        source: impl TryInto<Source, Error: Into<Error>>,
+        external_id: impl TryInto<ExternalId, Error: Into<Error>>,
+    ) -> BindExternalId {
+        BindExternalId {
+            tracker: self.clone(),
+            key: key_of(entity, source),
+            external_id: external_id.try_into().map_err(Into::into),
+            mode: Ok(BindMode::Add),
+        }
+    }
+}
 
 /// A binding to be made; see [`Bind`].
 ///
@@ -21,10 +42,6 @@ pub struct BindExternalId {
 }
 
 impl BindExternalId {
-    pub(super) fn new(tracker: Tracker, key: Result<Key>, external_id: Result<ExternalId>) -> Self {
-        Self { tracker, key, external_id, mode: Ok(BindMode::Add) }
-    }
-
     /// Refuses to make a record: the entity must be tracked in the source already.
     pub fn only_existing(self) -> Self {
         Self { mode: Ok(BindMode::Link), ..self }
@@ -42,13 +59,13 @@ impl BindExternalId {
     async fn run(self) -> Result<Outcome> {
         let Self { tracker, key, external_id, mode } = self;
         let bind = Bind { external_id: external_id?, mode: mode? };
-        tracker.apply(&key?, &bind.change()).await
+        tracker.apply(&key?, &bind.change(), Some(Transition::Bound)).await
     }
 }
 
 impl IntoFuture for BindExternalId {
     type Output = Result<Outcome>;
-    type IntoFuture = Call<Outcome>;
+    type IntoFuture = Call<'static, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

@@ -5,11 +5,27 @@ use std::time::{Duration, Instant};
 
 use super::{Call, Push, Tracker};
 use crate::claim::ClaimRequest;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::events::Transition;
 use crate::ids::ClaimId;
 use crate::key::Source;
 use crate::record::SyncRecord;
 use crate::time::Millis;
+
+impl Tracker {
+    /// Claims due records of the source, to be pushed by the caller and nobody else.
+    ///
+    /// See [`SyncStore::claim`](crate::SyncStore::claim).
+    pub fn claim(&self, source: impl TryInto<Source, Error: Into<Error>>) -> ClaimDue {
+        ClaimDue {
+            tracker: self.clone(),
+            source: source.try_into().map_err(Into::into),
+            claim_id: Ok(ClaimId::random()),
+            limit: 1,
+            lease: ClaimDue::DEFAULT_LEASE,
+        }
+    }
+}
 
 /// What a claim of the tracker got.
 ///
@@ -46,16 +62,6 @@ impl ClaimDue {
     /// How long a lease runs unless it was said otherwise.
     pub const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 
-    pub(super) fn new(tracker: Tracker, source: Result<Source>) -> Self {
-        Self {
-            tracker,
-            source,
-            claim_id: Ok(ClaimId::random()),
-            limit: 1,
-            lease: Self::DEFAULT_LEASE,
-        }
-    }
-
     /// Claims up to this many records: 1 to 1,000. Claim no more than are started at once, since
     /// every lease runs from now on.
     pub fn limit(self, records: usize) -> Self {
@@ -85,6 +91,12 @@ impl ClaimDue {
         let request = ClaimRequest::new(source?, claim_id?, limit, ttl, attempts)?;
         let sent = Instant::now();
         let claimed = tracker.store.claim(&request).await?;
+        for record in &claimed.leased {
+            tracker.events.tell(|| Transition::Claimed.of(record));
+        }
+        for record in &claimed.dead_lettered {
+            tracker.events.tell(|| Transition::DeadLettered.of(record));
+        }
         let push = |record| Push::new(tracker.clone(), record, sent + ttl.to_duration());
         Ok(ClaimedPushes {
             pushes: claimed.leased.into_iter().map(push).collect(),
@@ -95,7 +107,7 @@ impl ClaimDue {
 
 impl IntoFuture for ClaimDue {
     type Output = Result<ClaimedPushes>;
-    type IntoFuture = Call<ClaimedPushes>;
+    type IntoFuture = Call<'static, ClaimedPushes>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

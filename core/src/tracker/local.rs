@@ -1,23 +1,145 @@
-//! A local change, over all sources of the entity.
+//! Local changes, over all sources of the entity.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::future::IntoFuture;
 
 use super::{Call, Tracker};
-use crate::change::{Change, Outcome};
-use crate::error::{Error, Result};
+use crate::change::{Change, Outcome, Refusal, Refused};
+use crate::entity::IntoEntity;
+use crate::error::Result;
+use crate::events::Transition;
 use crate::key::{EntityRef, Source};
+use crate::record::SyncRecord;
+use crate::rules;
+use crate::tracking::Tracked;
 
 /// What became of a local change in one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceOutcome {
     /// The source.
     pub source: Source,
-    /// What became of it.
+    /// What became of it. [`Ignored`](Refusal::Ignored) if the rules do not track such changes.
     pub outcome: Outcome,
 }
 
-/// A local change to be carried out: `created`, `updated` or `deleted`.
+/// The kinds of local changes.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Created,
+    Updated,
+    Deleted,
+    Restored,
+}
+
+impl Kind {
+    fn change(self) -> Change {
+        match self {
+            Self::Created => rules::created(),
+            Self::Updated => rules::updated(),
+            Self::Deleted => rules::deleted(),
+            Self::Restored => rules::restored(),
+        }
+    }
+
+    fn is_tracked(self, tracked: &Tracked) -> bool {
+        match self {
+            Self::Created => tracked.created,
+            Self::Updated => tracked.updated,
+            Self::Deleted | Self::Restored => tracked.deleted,
+        }
+    }
+
+    fn event(self) -> Transition {
+        match self {
+            Self::Created => Transition::Created,
+            Self::Updated => Transition::Updated,
+            Self::Deleted => Transition::Deleted,
+            Self::Restored => Transition::Restored,
+        }
+    }
+}
+
+impl Tracker {
+    /// The entity was created locally: in each of its sources it is to be created.
+    ///
+    /// See [`rules::created`] for what it means for each record.
+    pub fn created(&self, entity: impl IntoEntity) -> LocalChange {
+        LocalChange::new(self, entity, Kind::Created)
+    }
+
+    /// The entity was updated locally: in each of its sources it is to be pushed.
+    ///
+    /// See [`rules::updated`] for what it means for each record.
+    pub fn updated(&self, entity: impl IntoEntity) -> LocalChange {
+        LocalChange::new(self, entity, Kind::Updated)
+    }
+
+    /// The entity was deleted locally: in each of its sources it is to be deleted.
+    ///
+    /// See [`rules::deleted`] for what it means for each record.
+    pub fn deleted(&self, entity: impl IntoEntity) -> LocalChange {
+        LocalChange::new(self, entity, Kind::Deleted)
+    }
+
+    /// The entity was restored locally after it had been deleted.
+    ///
+    /// See [`rules::restored`] for what it means for each record.
+    pub fn restored(&self, entity: impl IntoEntity) -> LocalChange {
+        LocalChange::new(self, entity, Kind::Restored)
+    }
+
+    /// Many entities were [created](Self::created).
+    pub fn created_many<E: IntoEntity>(&self, all: impl IntoIterator<Item = E>) -> LocalChanges {
+        LocalChanges::new(self, all, Kind::Created)
+    }
+
+    /// Many entities were [updated](Self::updated).
+    pub fn updated_many<E: IntoEntity>(&self, all: impl IntoIterator<Item = E>) -> LocalChanges {
+        LocalChanges::new(self, all, Kind::Updated)
+    }
+
+    /// Many entities were [deleted](Self::deleted).
+    pub fn deleted_many<E: IntoEntity>(&self, all: impl IntoIterator<Item = E>) -> LocalChanges {
+        LocalChanges::new(self, all, Kind::Deleted)
+    }
+
+    /// Many entities were [restored](Self::restored).
+    pub fn restored_many<E: IntoEntity>(&self, all: impl IntoIterator<Item = E>) -> LocalChanges {
+        LocalChanges::new(self, all, Kind::Restored)
+    }
+
+    async fn change_locally(&self, entity: EntityRef, kind: Kind) -> Result<Vec<SourceOutcome>> {
+        let tracked = self.settings.rules.of(&entity.entity_type);
+        let records = self.store.records_of(&entity).await?;
+        let mut sources: BTreeMap<Source, Option<SyncRecord>> =
+            tracked.sources.iter().map(|source| (source.clone(), None)).collect();
+        let with_records = records.into_iter();
+        sources.extend(with_records.map(|record| (record.key.source.clone(), Some(record))));
+        if !kind.is_tracked(&tracked) {
+            let ignored = |record| Outcome::Refused(Refused { reason: Refusal::Ignored, record });
+            let sources = sources.into_iter();
+            let outcomes =
+                sources.map(|(source, record)| SourceOutcome { source, outcome: ignored(record) });
+            return Ok(outcomes.collect());
+        }
+        let change = kind.change();
+        let items: Vec<_> =
+            sources.keys().map(|source| (entity.in_source(source), change.clone())).collect();
+        let outcomes = self.store.apply_many(&items).await;
+        // What was done is told even if another source failed.
+        outcomes.iter().flatten().for_each(|outcome| self.tell(outcome, Some(kind.event())));
+        items
+            .into_iter()
+            .zip(outcomes)
+            .map(|((key, _), outcome)| {
+                let outcome = outcome.map_err(|error| error.for_key(&key))?;
+                Ok(SourceOutcome { source: key.source, outcome })
+            })
+            .collect()
+    }
+}
+
+/// A local change to be carried out.
 ///
 /// It touches every source that its type is configured for, and every source that has a record of
 /// the entity. Each record is changed on its own, and the answer has one outcome per source,
@@ -32,43 +154,63 @@ pub struct SourceOutcome {
 pub struct LocalChange {
     tracker: Tracker,
     entity: Result<EntityRef>,
-    change: Change,
+    kind: Kind,
 }
 
 impl LocalChange {
-    pub(super) fn new<E>(tracker: Tracker, entity: E, change: Change) -> Self
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-    {
-        Self { tracker, entity: entity.try_into().map_err(Into::into), change }
-    }
-
-    async fn run(self) -> Result<Vec<SourceOutcome>> {
-        let Self { tracker, entity, change } = self;
-        let entity = entity?;
-        let configured = tracker.settings.sources.get(&entity.entity_type);
-        let mut sources: BTreeSet<Source> = configured.cloned().unwrap_or_default();
-        let records = tracker.store.records_of(&entity).await?;
-        sources.extend(records.into_iter().map(|record| record.key.source));
-        let items: Vec<_> =
-            sources.iter().map(|source| (entity.in_source(source), change.clone())).collect();
-        let outcomes = tracker.store.apply_many(&items).await;
-        sources
-            .into_iter()
-            .zip(outcomes)
-            .map(|(source, outcome)| {
-                let outcome = outcome.map_err(|error| error.for_key(&entity.in_source(&source)))?;
-                Ok(SourceOutcome { source, outcome })
-            })
-            .collect()
+    fn new(tracker: &Tracker, entity: impl IntoEntity, kind: Kind) -> Self {
+        Self { tracker: tracker.clone(), entity: entity.into_entity(), kind }
     }
 }
 
 impl IntoFuture for LocalChange {
     type Output = Result<Vec<SourceOutcome>>;
-    type IntoFuture = Call<Vec<SourceOutcome>>;
+    type IntoFuture = Call<'static, Vec<SourceOutcome>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        let Self { tracker, entity, kind } = self;
+        Box::pin(async move { tracker.change_locally(entity?, kind).await })
+    }
+}
+
+/// Local changes of many entities to be carried out, one after the other.
+///
+/// The answer has one result per entity, in their order, each as that of a [`LocalChange`]: one
+/// that fails does not keep the others from being changed.
+#[derive(Debug)]
+#[must_use = "calls of the tracker do nothing until they are awaited"]
+pub struct LocalChanges {
+    tracker: Tracker,
+    entities: Vec<Result<EntityRef>>,
+    kind: Kind,
+}
+
+impl LocalChanges {
+    fn new<E: IntoEntity>(
+        tracker: &Tracker,
+        entities: impl IntoIterator<Item = E>,
+        kind: Kind,
+    ) -> Self {
+        let entities = entities.into_iter().map(IntoEntity::into_entity).collect();
+        Self { tracker: tracker.clone(), entities, kind }
+    }
+}
+
+impl IntoFuture for LocalChanges {
+    type Output = Vec<Result<Vec<SourceOutcome>>>;
+    type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { tracker, entities, kind } = self;
+        Box::pin(async move {
+            let mut results = Vec::with_capacity(entities.len());
+            for entity in entities {
+                results.push(match entity {
+                    Ok(entity) => tracker.change_locally(entity, kind).await,
+                    Err(error) => Err(error),
+                });
+            }
+            results
+        })
     }
 }

@@ -1,34 +1,50 @@
 //! What applications call.
 
+mod batch;
 mod bind;
+mod change;
 mod claim;
+mod failed;
 mod local;
+mod lookups;
+mod pause;
 mod push;
+mod query;
+mod retention;
 mod synced;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::batch::{Batch, BatchProgress, BatchReport, ItemReport};
 pub use self::bind::BindExternalId;
+pub use self::change::ChangeRecord;
 pub use self::claim::{ClaimDue, ClaimedPushes};
-pub use self::local::{LocalChange, SourceOutcome};
+pub use self::failed::MarkFailed;
+pub use self::local::{LocalChange, LocalChanges, SourceOutcome};
+pub use self::pause::PauseSource;
 pub use self::push::{FailPush, Push, ReleasePush, RenewPush};
+pub use self::query::Query;
+pub use self::retention::Purge;
 pub use self::synced::MarkSynced;
 
+use tokio::task::JoinHandle;
+
 use crate::change::{Change, Outcome};
+use crate::entity::IntoEntity;
 use crate::error::{Error, Result};
-use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
+use crate::events::{EventBus, Events, Listener, Transition};
+use crate::key::{EntityType, Key, Source};
 use crate::layers::{DEFAULT_DEADLINE, Deadline, Retry};
-use crate::record::SyncRecord;
-use crate::rules::{self, RetrySchedule};
+use crate::rules::RetrySchedule;
 use crate::status::Status;
 use crate::store::SyncStore;
+use crate::tracking::TrackingRules;
 
 /// The future that a call of the tracker becomes when it is awaited.
-type Call<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// The ledger, as applications use it: over any store, cheap to clone.
 ///
@@ -56,13 +72,19 @@ type Call<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 /// # }
 /// ```
 ///
+/// An entity is named by an [`EntityRef`](crate::EntityRef) or by a reference to a value of the
+/// application's own, see [`Trackable`](crate::Trackable).
+///
 /// Every call ends within a deadline, [`DEFAULT_DEADLINE`] unless it was said otherwise, and is
 /// tried up to three times while its error is retryable; see [`Deadline`] and [`Retry`]. Dropping
 /// a call before it is done leaves each record as it was or wholly changed.
+///
+/// Clones share the store, the settings and the listeners.
 #[derive(Clone, Debug)]
 pub struct Tracker {
     store: Arc<dyn SyncStore>,
     settings: Arc<Settings>,
+    events: EventBus,
 }
 
 #[derive(Clone, Debug)]
@@ -71,31 +93,31 @@ struct Settings {
     given: Arc<dyn SyncStore>,
     deadline: Duration,
     schedule: RetrySchedule,
-    sources: BTreeMap<EntityType, BTreeSet<Source>>,
+    rules: TrackingRules,
 }
 
 impl Tracker {
     /// A tracker over a store, with default settings.
     #[must_use]
     pub fn new(store: impl SyncStore) -> Self {
-        let given: Arc<dyn SyncStore> = Arc::new(store);
-        Self::with_settings(Settings {
-            given,
+        let settings = Settings {
+            given: Arc::new(store),
             deadline: DEFAULT_DEADLINE,
             schedule: RetrySchedule::default(),
-            sources: BTreeMap::new(),
-        })
+            rules: TrackingRules::default(),
+        };
+        Self::with_settings(settings, EventBus::new())
     }
 
-    fn with_settings(settings: Settings) -> Self {
+    fn with_settings(settings: Settings, events: EventBus) -> Self {
         let layered = Deadline::new(Retry::new(Arc::clone(&settings.given)), settings.deadline);
-        Self { store: Arc::new(layered), settings: Arc::new(settings) }
+        Self { store: Arc::new(layered), settings: Arc::new(settings), events }
     }
 
     fn changed(self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Arc::unwrap_or_clone(self.settings);
         change(&mut settings);
-        Self::with_settings(settings)
+        Self::with_settings(settings, self.events)
     }
 
     /// Gives every call this long.
@@ -110,26 +132,28 @@ impl Tracker {
         self.changed(|settings| settings.schedule = schedule)
     }
 
+    /// Tracks what these rules say, from code or from a configuration file.
+    #[must_use]
+    pub fn with_rules(self, rules: TrackingRules) -> Self {
+        self.changed(|settings| settings.rules = rules)
+    }
+
     /// Tracks entities of this type in these sources: a local change touches them all, besides
     /// every other source that has a record of the entity.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), naming the part that is wrong.
-    pub fn with_sources<T, S>(
+    pub fn with_sources<S: TryInto<Source, Error: Into<Error>>>(
         self,
-        entity_type: T,
+        entity_type: impl TryInto<EntityType, Error: Into<Error>>,
         sources: impl IntoIterator<Item = S>,
-    ) -> Result<Self>
-    where
-        T: TryInto<EntityType, Error: Into<Error>>,
-        S: TryInto<Source, Error: Into<Error>>,
-    {
+    ) -> Result<Self> {
         let entity_type = entity_type.try_into().map_err(Into::into)?;
         let sources = sources.into_iter().map(|source| source.try_into().map_err(Into::into));
-        let sources = sources.collect::<Result<BTreeSet<Source>>>()?;
+        let sources = sources.collect::<Result<_>>()?;
         Ok(self.changed(|settings| {
-            settings.sources.insert(entity_type, sources);
+            settings.rules.types.entry(entity_type).or_default().sources = Some(sources);
         }))
     }
 
@@ -139,170 +163,80 @@ impl Tracker {
         &self.store
     }
 
-    /// The entity was created locally: in each of its sources it is to be created.
-    ///
-    /// See [`rules::created`] for what it means for each record.
-    pub fn created<E>(&self, entity: E) -> LocalChange
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-    {
-        LocalChange::new(self.clone(), entity, rules::created())
+    /// How failed pushes are retried.
+    #[must_use]
+    pub fn retry_schedule(&self) -> &RetrySchedule {
+        &self.settings.schedule
     }
 
-    /// The entity was updated locally: in each of its sources it is to be pushed.
-    ///
-    /// See [`rules::updated`] for what it means for each record.
-    pub fn updated<E>(&self, entity: E) -> LocalChange
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-    {
-        LocalChange::new(self.clone(), entity, rules::updated())
+    /// Subscribes to what happens by this tracker and its clones from now on. What happens by other
+    /// processes is not told.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.events.subscribe()
     }
 
-    /// The entity was deleted locally: in each of its sources it is to be deleted.
+    /// Tells a listener what happens by this tracker and its clones from now on, in a task of its
+    /// own. It ends with the tracker, or when the handle is aborted.
     ///
-    /// See [`rules::deleted`] for what it means for each record.
-    pub fn deleted<E>(&self, entity: E) -> LocalChange
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-    {
-        LocalChange::new(self.clone(), entity, rules::deleted())
+    /// Needs a tokio runtime.
+    ///
+    /// ```
+    /// # use sync_tracker_core::{EntityRef, Event, Tracker};
+    /// # use sync_tracker_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tracker = Tracker::new(MemoryStore::new());
+    /// tracker.listen(|event: &Event| {
+    ///     if let Event::SyncFailed(record) = event {
+    ///         eprintln!("{} failed", record.key);
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listen(&self, listener: impl Listener) -> JoinHandle<()> {
+        self.events().run(listener)
     }
 
-    /// Asserts that the **current** state of the entity is in the source.
-    ///
-    /// For simple use, where nothing changes the entity while it is pushed; else claim it, and
-    /// report the [`Push`]. What is not said is kept: external id, version, metadata.
-    ///
-    /// See [`rules::MarkSynced`].
-    pub fn mark_synced<E, S>(&self, entity: E, source: S) -> MarkSynced
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-        S: TryInto<Source, Error: Into<Error>>,
-    {
-        MarkSynced::current(self.clone(), key_of(entity, source))
-    }
-
-    /// Binds an external id to the entity in the source.
-    ///
-    /// See [`rules::Bind`].
-    pub fn bind<E, S, X>(&self, entity: E, source: S, external_id: X) -> BindExternalId
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-        S: TryInto<Source, Error: Into<Error>>,
-        X: TryInto<ExternalId, Error: Into<Error>>,
-    {
-        let external_id = external_id.try_into().map_err(Into::into);
-        BindExternalId::new(self.clone(), key_of(entity, source), external_id)
-    }
-
-    /// Claims due records of the source, to be pushed by the caller and nobody else.
-    ///
-    /// See [`SyncStore::claim`].
-    pub fn claim<S>(&self, source: S) -> ClaimDue
-    where
-        S: TryInto<Source, Error: Into<Error>>,
-    {
-        ClaimDue::new(self.clone(), source.try_into().map_err(Into::into))
-    }
-
-    /// The record of the entity in the source.
-    ///
-    /// # Errors
-    ///
-    /// As the store's [`get`](SyncStore::get), or [`Invalid`](crate::ErrorKind::Invalid).
-    pub async fn record<E, S>(&self, entity: E, source: S) -> Result<Option<SyncRecord>>
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-        S: TryInto<Source, Error: Into<Error>>,
-    {
-        let key = key_of(entity, source);
-        self.store.get(&key?).await
-    }
-
-    /// The records of the entity in all sources, ordered by source.
-    ///
-    /// # Errors
-    ///
-    /// As the store's [`records_of`](SyncStore::records_of), or
-    /// [`Invalid`](crate::ErrorKind::Invalid).
-    pub async fn records_of<E>(&self, entity: E) -> Result<Vec<SyncRecord>>
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-    {
-        let entity = entity.try_into().map_err(Into::into);
-        self.store.records_of(&entity?).await
-    }
-
-    /// Where the entity stands in the source; `None` if it is not tracked there.
-    ///
-    /// # Errors
-    ///
-    /// As [`record`](Self::record).
-    pub async fn status<E, S>(&self, entity: E, source: S) -> Result<Option<Status>>
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-        S: TryInto<Source, Error: Into<Error>>,
-    {
-        let key = key_of(entity, source);
-        Ok(self.store.get(&key?).await?.map(|record| record.status()))
-    }
-
-    /// Whether the current state of the entity is in the source.
-    ///
-    /// Not whether it ever was: for that, [`SyncRecord::was_ever_synced`].
-    ///
-    /// # Errors
-    ///
-    /// As [`record`](Self::record).
-    pub async fn is_synced<E, S>(&self, entity: E, source: S) -> Result<bool>
-    where
-        E: TryInto<EntityRef, Error: Into<Error>>,
-        S: TryInto<Source, Error: Into<Error>>,
-    {
-        Ok(self.status(entity, source).await? == Some(Status::Synced))
-    }
-
-    /// The record of the source and entity type with this external id, as its own or as an alias.
-    ///
-    /// # Errors
-    ///
-    /// As the store's [`by_external_id`](SyncStore::by_external_id), or
-    /// [`Invalid`](crate::ErrorKind::Invalid).
-    pub async fn by_external_id<S, T, X>(
+    /// Carries one change out, and tells the event if it is in the record.
+    async fn apply(
         &self,
-        source: S,
-        entity_type: T,
-        external_id: X,
-    ) -> Result<Option<SyncRecord>>
-    where
-        S: TryInto<Source, Error: Into<Error>>,
-        T: TryInto<EntityType, Error: Into<Error>>,
-        X: TryInto<ExternalId, Error: Into<Error>>,
-    {
-        let source = source.try_into().map_err(Into::into);
-        let entity_type = entity_type.try_into().map_err(Into::into);
-        let external_id = external_id.try_into().map_err(Into::into);
-        self.store.by_external_id(&source?, &entity_type?, &external_id?).await
+        key: &Key,
+        change: &Change,
+        event: Option<Transition>,
+    ) -> Result<Outcome> {
+        let outcome = self.store.apply(key, change).await?;
+        self.tell(&outcome, event);
+        Ok(outcome)
     }
 
-    /// Carries one change out. A refusal is logged: it is an answer, and easily overlooked.
-    async fn apply(&self, key: &Key, change: &Change) -> Result<Outcome> {
-        let outcome = self.store.apply(key, change).await?;
-        if let Some(reason) = outcome.refusal() {
-            tracing::debug!(%key, %reason, "change refused");
+    /// Tells what an outcome means: the event itself, and a dead letter that it left behind. A
+    /// refusal is logged, since it is easily overlooked.
+    ///
+    /// A change that a reply was lost of is told by the reply to its repeat; so it is told once as
+    /// long as a change is not made again by a call of its own.
+    fn tell(&self, outcome: &Outcome, event: Option<Transition>) {
+        match outcome {
+            Outcome::Applied(applied) => {
+                let record = &applied.record;
+                if let Some(event) = event {
+                    self.events.tell(|| event.of(record));
+                }
+                if event == Some(Transition::SyncFailed) && record.status() == Status::DeadLetter {
+                    self.events.tell(|| Transition::DeadLettered.of(record));
+                }
+            }
+            Outcome::Refused(refused) => {
+                tracing::debug!(reason = %refused.reason, "change refused");
+            }
         }
-        Ok(outcome)
     }
 }
 
-fn key_of<E, S>(entity: E, source: S) -> Result<Key>
-where
-    E: TryInto<EntityRef, Error: Into<Error>>,
-    S: TryInto<Source, Error: Into<Error>>,
-{
-    Ok(Key {
-        source: source.try_into().map_err(Into::into)?,
-        entity: entity.try_into().map_err(Into::into)?,
-    })
+fn key_of(
+    entity: impl IntoEntity,
+    source: impl TryInto<Source, Error: Into<Error>>,
+) -> Result<Key> {
+    Ok(Key { source: source.try_into().map_err(Into::into)?, entity: entity.into_entity()? })
 }

@@ -1,14 +1,17 @@
 //! One leased record, and what its holder may do with it.
 
 use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::{MarkSynced, Tracker};
+use super::{Call, MarkSynced, Tracker};
 use crate::change::{Change, Outcome};
 use crate::counter::{Revision, Token};
 use crate::error::Result;
+use crate::events::Transition;
 use crate::failure::FailureNote;
 use crate::ids::ChangeId;
 use crate::key::{EntityRef, ExternalId, Key};
@@ -29,14 +32,41 @@ pub struct Push {
     tracker: Tracker,
     record: SyncRecord,
     until: Instant,
-    synced: ChangeId,
-    failed: ChangeId,
-    released: ChangeId,
+    synced: Once,
+    failed: Once,
+    released: Once,
+}
+
+/// A report that may be made again after an error: it is always the same change, and its event is
+/// told once.
+#[derive(Clone, Debug)]
+pub(super) struct Once {
+    id: ChangeId,
+    told: Arc<AtomicBool>,
+}
+
+impl Once {
+    fn new() -> Self {
+        Self { id: ChangeId::random(), told: Arc::default() }
+    }
+
+    pub(super) async fn apply(
+        &self,
+        tracker: &Tracker,
+        key: &Key,
+        change: Change,
+        event: Option<Transition>,
+    ) -> Result<Outcome> {
+        let outcome = tracker.store.apply(key, &change.with_id(self.id)).await?;
+        let again = outcome.is_applied() && self.told.swap(true, Ordering::SeqCst);
+        tracker.tell(&outcome, event.filter(|_| !again));
+        Ok(outcome)
+    }
 }
 
 impl Push {
     pub(super) fn new(tracker: Tracker, record: SyncRecord, until: Instant) -> Self {
-        let [synced, failed, released] = std::array::from_fn(|_| ChangeId::random());
+        let [synced, failed, released] = std::array::from_fn(|_| Once::new());
         Self { tracker, record, until, synced, failed, released }
     }
 
@@ -108,14 +138,7 @@ impl Push {
     ///
     /// See [`rules::Completion`].
     pub fn synced(&self) -> MarkSynced {
-        MarkSynced::push(
-            self.tracker.clone(),
-            self.record.key.clone(),
-            self.token(),
-            self.operation(),
-            self.revision(),
-            self.synced,
-        )
+        MarkSynced::of_push(self.tracker.clone(), &self.record, self.synced.clone())
     }
 
     /// It failed.
@@ -137,10 +160,6 @@ impl Push {
     /// See [`rules::renew`].
     pub fn renew(&mut self, ttl: Duration) -> RenewPush<'_> {
         RenewPush { push: self, ttl }
-    }
-
-    async fn apply(&self, change: Change) -> Result<Outcome> {
-        self.tracker.apply(&self.record.key, &change).await
     }
 }
 
@@ -164,7 +183,7 @@ impl FailPush<'_> {
         let retry_after = retry_after.map(Millis::try_from).transpose()?;
         let schedule = &push.tracker.settings.schedule;
         let change = rules::fail(push.token(), &note, schedule, retry_after);
-        push.apply(change.with_id(push.failed)).await
+        push.failed.apply(&push.tracker, push.key(), change, Some(Transition::SyncFailed)).await
     }
 }
 
@@ -188,7 +207,8 @@ impl RenewPush<'_> {
         let Self { push, ttl } = self;
         let ttl = Millis::lease(ttl)?;
         let sent = Instant::now();
-        let outcome = push.apply(rules::renew(push.token(), ttl)).await?;
+        let change = rules::renew(push.token(), ttl);
+        let outcome = push.tracker.apply(push.key(), &change, None).await?;
         if outcome.is_applied() {
             push.until = sent + ttl.to_duration();
         }
@@ -196,12 +216,9 @@ impl RenewPush<'_> {
     }
 }
 
-/// The future of a call that borrows its push.
-type BorrowingCall<'a> = std::pin::Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
-
 impl<'a> IntoFuture for FailPush<'a> {
     type Output = Result<Outcome>;
-    type IntoFuture = BorrowingCall<'a>;
+    type IntoFuture = Call<'a, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())
@@ -210,17 +227,19 @@ impl<'a> IntoFuture for FailPush<'a> {
 
 impl<'a> IntoFuture for ReleasePush<'a> {
     type Output = Result<Outcome>;
-    type IntoFuture = BorrowingCall<'a>;
+    type IntoFuture = Call<'a, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let change = rules::release(self.push.token()).with_id(self.push.released);
-        Box::pin(self.push.apply(change))
+        let push = self.push;
+        let change = rules::release(push.token());
+        let event = Some(Transition::Released);
+        Box::pin(push.released.apply(&push.tracker, push.key(), change, event))
     }
 }
 
 impl<'a> IntoFuture for RenewPush<'a> {
     type Output = Result<Outcome>;
-    type IntoFuture = BorrowingCall<'a>;
+    type IntoFuture = Call<'a, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

@@ -4,16 +4,35 @@ use std::future::IntoFuture;
 
 use serde_json::Value;
 
-use super::{Call, Tracker};
-use crate::change::{Change, MetadataOp, Outcome};
+use super::push::Once;
+use super::{Call, Tracker, key_of};
+use crate::change::{MetadataOp, Outcome};
 use crate::counter::{Revision, Token};
+use crate::entity::IntoEntity;
 use crate::error::{Error, Result};
-use crate::ids::ChangeId;
-use crate::key::{ExternalId, Key};
+use crate::events::Transition;
+use crate::key::{ExternalId, Key, Source};
 use crate::metadata::{Metadata, MetadataMerge};
+use crate::record::SyncRecord;
 use crate::remote::{Fingerprint, RemoteVersion};
 use crate::rules::{self, Completion, Success};
 use crate::status::Operation;
+
+impl Tracker {
+    /// Asserts that the **current** state of the entity is in the source.
+    ///
+    /// For simple use, where nothing changes the entity while it is pushed; else claim it, and
+    /// report the [`Push`](crate::Push). What is not said is kept: external id, version, metadata.
+    ///
+    /// See [`rules::MarkSynced`].
+    pub fn mark_synced(
+        &self,
+        entity: impl IntoEntity,
+        source: impl TryInto<Source, Error: Into<Error>>,
+    ) -> MarkSynced {
+        MarkSynced::new(self.clone(), key_of(entity, source), What::Current)
+    }
+}
 
 /// A success to be reported. What is not said is kept.
 #[derive(Debug)]
@@ -31,24 +50,23 @@ enum What {
     /// The state of the entity as it is now.
     Current,
     /// What a leased push carried.
-    Push { token: Token, operation: Operation, revision: Revision, id: ChangeId },
+    Push { token: Token, operation: Operation, revision: Revision, once: Once },
 }
 
 impl MarkSynced {
-    pub(super) fn current(tracker: Tracker, key: Result<Key>) -> Self {
-        Self { tracker, key, what: What::Current, success: Ok(Success::default()) }
+    fn new(tracker: Tracker, key: Result<Key>, what: What) -> Self {
+        Self { tracker, key, what, success: Ok(Success::default()) }
     }
 
-    pub(super) fn push(
-        tracker: Tracker,
-        key: Key,
-        token: Token,
-        operation: Operation,
-        revision: Revision,
-        id: ChangeId,
-    ) -> Self {
-        let what = What::Push { token, operation, revision, id };
-        Self { tracker, key: Ok(key), what, success: Ok(Success::default()) }
+    /// Of what a leased push carried.
+    pub(super) fn of_push(tracker: Tracker, record: &SyncRecord, once: Once) -> Self {
+        let what = What::Push {
+            token: record.token,
+            operation: record.operation(),
+            revision: record.revision,
+            once,
+        };
+        Self::new(tracker, Ok(record.key.clone()), what)
     }
 
     fn and(mut self, tell: impl FnOnce(&mut Success) -> Result<()>) -> Self {
@@ -58,6 +76,11 @@ impl MarkSynced {
             self.success = Err(error);
         }
         self
+    }
+
+    /// Everything at once, in place of what was said before.
+    pub fn success(self, success: Success) -> Self {
+        Self { success: Ok(success), ..self }
     }
 
     /// The id of the object in the source. Refused if the record has another one, or if another
@@ -125,19 +148,22 @@ impl MarkSynced {
     async fn run(self) -> Result<Outcome> {
         let Self { tracker, key, what, success } = self;
         let (key, success) = (key?, success?);
-        let change: Change = match what {
-            What::Current => rules::MarkSynced { success }.change(),
-            What::Push { token, operation, revision, id } => {
-                Completion { token, operation, revision, success }.change().with_id(id)
+        let event = Some(Transition::EntitySynced);
+        match what {
+            What::Current => {
+                tracker.apply(&key, &rules::MarkSynced { success }.change(), event).await
             }
-        };
-        tracker.apply(&key, &change).await
+            What::Push { token, operation, revision, once } => {
+                let done = Completion { token, operation, revision, success }.change();
+                once.apply(&tracker, &key, done, event).await
+            }
+        }
     }
 }
 
 impl IntoFuture for MarkSynced {
     type Output = Result<Outcome>;
-    type IntoFuture = Call<Outcome>;
+    type IntoFuture = Call<'static, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

@@ -1,0 +1,70 @@
+//! Changes of one record that need nothing but the entity and the source.
+
+use std::future::IntoFuture;
+
+use super::{Call, Tracker, key_of};
+use crate::change::{Change, Outcome};
+use crate::entity::IntoEntity;
+use crate::error::{Error, Result};
+use crate::events::Transition;
+use crate::key::{Key, Source};
+use crate::rules;
+
+/// A change of one record to be made.
+#[derive(Debug)]
+#[must_use = "calls of the tracker do nothing until they are awaited"]
+pub struct ChangeRecord {
+    tracker: Tracker,
+    key: Result<Key>,
+    change: Change,
+    event: Transition,
+}
+
+impl Tracker {
+    /// Puts a dead letter or a dismissed record back into the queue.
+    ///
+    /// See [`rules::redrive`].
+    pub fn redrive(
+        &self,
+        entity: impl IntoEntity,
+        source: impl TryInto<Source, Error: Into<Error>>,
+    ) -> ChangeRecord {
+        self.change_record(key_of(entity, source), rules::redrive(), Transition::Redriven)
+    }
+
+    /// Takes the record out of the queue without calling it synced.
+    ///
+    /// See [`rules::dismiss`].
+    pub fn dismiss(
+        &self,
+        entity: impl IntoEntity,
+        source: impl TryInto<Source, Error: Into<Error>>,
+    ) -> ChangeRecord {
+        self.change_record(key_of(entity, source), rules::dismiss(), Transition::Dismissed)
+    }
+
+    /// Settles a create in doubt: it left nothing in the source.
+    ///
+    /// See [`rules::not_there`].
+    pub fn not_there(
+        &self,
+        entity: impl IntoEntity,
+        source: impl TryInto<Source, Error: Into<Error>>,
+    ) -> ChangeRecord {
+        self.change_record(key_of(entity, source), rules::not_there(), Transition::DoubtSettled)
+    }
+
+    fn change_record(&self, key: Result<Key>, change: Change, event: Transition) -> ChangeRecord {
+        ChangeRecord { tracker: self.clone(), key, change, event }
+    }
+}
+
+impl IntoFuture for ChangeRecord {
+    type Output = Result<Outcome>;
+    type IntoFuture = Call<'static, Outcome>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { tracker, key, change, event } = self;
+        Box::pin(async move { tracker.apply(&key?, &change, Some(event)).await })
+    }
+}
