@@ -32,6 +32,9 @@ macro_rules! with_behaviours {
                 deleting_during_a_create_waits_for_it,
                 creating_again_before_the_deletion_is_pushed_undoes_it,
                 creating_again_after_the_deletion_was_pushed_inherits_nothing,
+                restoring_before_the_deletion_is_pushed_undoes_it,
+                restoring_after_the_deletion_was_pushed_begins_a_new_life,
+                what_is_not_deleted_cannot_be_restored,
             }
             success {
                 marking_an_untracked_entity_synced_makes_a_record,
@@ -91,6 +94,26 @@ macro_rules! with_behaviours {
                 a_failure_does_not_touch_what_was_synced,
                 a_create_that_failed_after_the_deletion_leaves_nothing_to_push,
                 the_first_failure_stays_readable,
+                an_unleased_failure_makes_a_record,
+                an_unleased_failure_charges_an_attempt,
+                an_unleased_failure_leaves_the_lease,
+                a_tombstone_cannot_fail,
+            }
+            held {
+                a_redriven_dead_letter_is_due_at_once,
+                a_redriven_record_with_nothing_new_is_pushed_all_the_same,
+                what_is_not_held_cannot_be_redriven,
+                a_dismissed_record_rests_until_the_entity_changes,
+                a_tombstone_cannot_be_dismissed,
+                a_doubt_can_be_settled,
+            }
+            pauses {
+                a_paused_source_is_not_claimed,
+                a_pause_is_over_to_the_millisecond,
+                a_pause_replaces_the_one_before,
+                a_pause_is_of_one_source,
+                leases_outlast_a_pause,
+                a_pause_leaves_no_trace_among_records,
             }
             walking {
                 a_walk_is_in_the_order_of_bytes,
@@ -98,9 +121,11 @@ macro_rules! with_behaviours {
                 a_cursor_outlives_the_record_it_stands_on,
                 a_walk_is_stable_under_writes,
                 filters_narrow_a_walk,
+                metadata_values_narrow_a_walk,
                 a_cursor_is_good_as_text,
                 sources_with_records_are_listed,
                 counts_follow_every_change,
+                statistics_tell_what_is_due_and_what_waits,
                 records_of_an_entity_are_found_in_all_sources,
             }
             batches {
@@ -108,6 +133,7 @@ macro_rules! with_behaviours {
                 a_batch_applies_a_repeated_key_in_order,
                 an_empty_batch_is_answered,
                 many_records_are_read_in_the_order_of_their_keys,
+                many_external_ids_are_looked_up_in_their_order,
             }
             imports {
                 an_imported_record_is_stored_as_it_is,

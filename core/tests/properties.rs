@@ -21,6 +21,11 @@ enum Step {
     Created(usize),
     Updated(usize),
     Deleted(usize),
+    Restored(usize),
+    MarkFailed(usize, FailureClass),
+    Redrive(usize),
+    Dismiss(usize),
+    NotThere(usize),
     MarkSynced(usize, Option<u8>),
     Bind(usize, u8),
     Rebind(usize, u8, u8),
@@ -43,15 +48,15 @@ enum Report {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let key = 0..KEYS;
     let id = 0..3_u8;
+    let class = prop_oneof![
+        Just(FailureClass::Transient),
+        Just(FailureClass::Throttled),
+        Just(FailureClass::Permanent),
+        Just(FailureClass::Unknown),
+    ];
     let report = prop_oneof![
         3 => proptest::option::of(id.clone()).prop_map(Report::Synced),
-        3 => prop_oneof![
-            Just(FailureClass::Transient),
-            Just(FailureClass::Throttled),
-            Just(FailureClass::Permanent),
-            Just(FailureClass::Unknown),
-        ]
-        .prop_map(Report::Failed),
+        3 => class.clone().prop_map(Report::Failed),
         1 => Just(Report::Released),
         1 => Just(Report::Renewed),
     ];
@@ -59,6 +64,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => key.clone().prop_map(Step::Created),
         3 => key.clone().prop_map(Step::Updated),
         2 => key.clone().prop_map(Step::Deleted),
+        1 => key.clone().prop_map(Step::Restored),
+        1 => (key.clone(), class).prop_map(|(key, class)| Step::MarkFailed(key, class)),
+        1 => key.clone().prop_map(Step::Redrive),
+        1 => key.clone().prop_map(Step::Dismiss),
+        1 => key.clone().prop_map(Step::NotThere),
         2 => (key.clone(), proptest::option::of(id.clone()))
             .prop_map(|(key, id)| Step::MarkSynced(key, id)),
         1 => (key.clone(), id.clone()).prop_map(|(key, id)| Step::Bind(key, id)),
@@ -105,6 +115,14 @@ impl World {
             Step::Created(number) => (key(*number), rules::created()),
             Step::Updated(number) => (key(*number), rules::updated()),
             Step::Deleted(number) => (key(*number), rules::deleted()),
+            Step::Restored(number) => (key(*number), rules::restored()),
+            Step::MarkFailed(number, class) => {
+                let note = FailureNote::new(*class, "why");
+                (key(*number), rules::mark_failed(&note, &schedule(), None))
+            }
+            Step::Redrive(number) => (key(*number), rules::redrive()),
+            Step::Dismiss(number) => (key(*number), rules::dismiss()),
+            Step::NotThere(number) => (key(*number), rules::not_there()),
             Step::MarkSynced(number, id) => {
                 (key(*number), MarkSynced { success: success(*id) }.change())
             }

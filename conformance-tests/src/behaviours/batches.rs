@@ -72,3 +72,16 @@ pub async fn many_records_are_read_in_the_order_of_their_keys(ground: Ground) {
     expected[1] = None;
     assert_eq!(found, expected);
 }
+
+pub async fn many_external_ids_are_looked_up_in_their_order(ground: Ground) {
+    for id in ["1", "2", "3"] {
+        let bind = Bind { external_id: external_id(&format!("x{id}")), mode: BindMode::Add };
+        ground.applied(&product(id), &bind.change()).await;
+    }
+    let ids = ["x3", "none", "x1", "x3"].map(external_id);
+    let Key { source, entity } = product("1");
+    let found = ground.store.by_external_ids(&source, &entity.entity_type, &ids).await.unwrap();
+    let keys: Vec<_> = found.into_iter().map(|record| record.map(|found| found.key)).collect();
+    let (one, three) = (Some(product("1")), Some(product("3")));
+    assert_eq!(keys, [three.clone(), None, one, three]);
+}

@@ -1,7 +1,7 @@
 //! Failures of leased pushes.
 
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced};
-use sync_tracker_core::{FailureClass, FailureNote, Operation, Status};
+use sync_tracker_core::{Change, FailureClass, FailureNote, Operation, Refusal, Status};
 
 use crate::ground::{Ground, LEASE, external_id, fail, product, request, schedule, span};
 
@@ -150,4 +150,62 @@ pub async fn the_first_failure_stays_readable(ground: Ground) {
     assert_eq!(&*failure.message, "second");
     assert_eq!(failure.first_at, first);
     assert_eq!(failure.last_at, first.plus(span(10_000)));
+}
+
+fn unleased(note: &FailureNote) -> Change {
+    rules::mark_failed(note, &schedule(), None)
+}
+
+pub async fn an_unleased_failure_makes_a_record(ground: Ground) {
+    for (id, note, expected) in [
+        ("1", FailureNote::transient("x"), (Status::Failed, 1, false)),
+        ("2", FailureNote::throttled("x"), (Status::Failed, 0, false)),
+        ("3", FailureNote::permanent("x"), (Status::DeadLetter, 1, false)),
+        ("4", FailureNote::unknown("x"), (Status::Failed, 1, true)),
+    ] {
+        let record = ground.applied(&product(id), &unleased(&note)).await;
+        assert_eq!((record.status(), record.attempts, record.in_doubt), expected, "{note:?}");
+        assert_eq!((record.revision.get(), record.synced_at), (1, None));
+    }
+    ground.is_sound().await;
+}
+
+pub async fn an_unleased_failure_charges_an_attempt(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &MarkSynced::default().change()).await;
+    for (attempts, expected) in [(1, Status::Failed), (2, Status::Failed), (3, Status::DeadLetter)]
+    {
+        let record = ground.applied(&key, &unleased(&FailureNote::transient("x"))).await;
+        assert_eq!((record.attempts, record.status()), (attempts, expected));
+        assert!(record.was_ever_synced());
+    }
+    let unknown = ground.applied(&key, &unleased(&FailureNote::unknown("x"))).await;
+    assert!(!unknown.in_doubt, "it is known in the remote");
+}
+
+pub async fn an_unleased_failure_leaves_the_lease(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &rules::created()).await;
+    let leased = ground.lease(&key).await;
+    let failed = ground.applied(&key, &unleased(&FailureNote::transient("x"))).await;
+    assert_eq!(failed.lease, leased.lease);
+    assert_eq!((failed.status(), failed.attempts), (Status::InProgress, 2));
+    let released = ground.applied(&key, &rules::release(leased.token)).await;
+    assert_eq!(released.retry_at, Some(ground.now().plus(span(10_000))), "and its retry is kept");
+}
+
+pub async fn a_tombstone_cannot_fail(ground: Ground) {
+    let (key, pending) = (product("1"), product("2"));
+    ground.applied(&key, &rules::created()).await;
+    ground.applied(&key, &rules::deleted()).await;
+    let notes = [FailureNote::transient("x"), FailureNote::unknown("x")];
+    for note in &notes {
+        assert_eq!(ground.refused(&key, &unleased(note)).await, Refusal::Deleted);
+    }
+    ground.applied(&pending, &MarkSynced::default().change()).await;
+    ground.applied(&pending, &rules::deleted()).await;
+    for note in &notes {
+        let record = ground.applied(&pending, &unleased(note)).await;
+        assert_eq!((record.status(), record.operation()), (Status::Failed, Operation::Delete));
+    }
 }

@@ -144,3 +144,33 @@ pub async fn creating_again_after_the_deletion_was_pushed_inherits_nothing(groun
     assert_eq!(ground.find(&key, "x").await, None);
     ground.is_sound().await;
 }
+
+pub async fn restoring_before_the_deletion_is_pushed_undoes_it(ground: Ground) {
+    let key = product("1");
+    let success = Success { external_id: Some(external_id("x")), ..Success::default() };
+    let synced = ground.applied(&key, &MarkSynced { success }.change()).await;
+    ground.applied(&key, &rules::deleted()).await;
+    let record = ground.applied(&key, &rules::restored()).await;
+    assert_eq!(record.operation(), Operation::Update);
+    assert_eq!((record.incarnation, record.deleted_at), (synced.incarnation, None));
+    assert_eq!(record.external_id, synced.external_id);
+}
+
+pub async fn restoring_after_the_deletion_was_pushed_begins_a_new_life(ground: Ground) {
+    let key = product("1");
+    let old = ground.applied(&key, &MarkSynced::default().change()).await;
+    ground.applied(&key, &rules::deleted()).await;
+    ground.applied(&key, &MarkSynced::default().change()).await;
+    let record = ground.applied(&key, &rules::restored()).await;
+    assert!(record.incarnation > old.incarnation);
+    assert_eq!(record.operation(), Operation::Create);
+    assert_eq!((record.deleted_at, record.synced_at), (None, None));
+    ground.is_sound().await;
+}
+
+pub async fn what_is_not_deleted_cannot_be_restored(ground: Ground) {
+    let key = product("1");
+    assert_eq!(ground.refused(&key, &rules::restored()).await, Refusal::Absent);
+    ground.applied(&key, &rules::created()).await;
+    assert_eq!(ground.refused(&key, &rules::restored()).await, Refusal::NotDeleted);
+}

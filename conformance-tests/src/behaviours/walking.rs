@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use sync_tracker_core::rules::{self, MarkSynced};
+use serde_json::json;
+use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{
-    Counts, Cursor, EntityRef, FailureNote, Filter, Guard, Key, PageSize, Source, Status,
+    Counts, Cursor, EntityRef, FailureNote, Filter, Guard, Key, Metadata, PageSize, Source,
+    Statistics, Status,
 };
 
-use crate::ground::{Ground, entity_type, fail, product, request, shop};
+use crate::ground::{Ground, LEASE, entity_type, fail, product, request, shop, span};
 
 /// Keys whose order by bytes differs from that of any locale.
 fn scattered() -> Vec<Key> {
@@ -137,6 +139,65 @@ pub async fn filters_narrow_a_walk(ground: Ground) {
     }
     ground.advance(1_000);
     assert_eq!(ground.walk(&due(true), 1).await, [pending, failed]);
+}
+
+pub async fn metadata_values_narrow_a_walk(ground: Ground) {
+    let values = [
+        json!({ "a": 1, "b": "x" }),
+        json!({ "a": 1.0, "b": "y" }),
+        json!({ "a": "1" }),
+        json!({ "a": null }),
+        json!({ "b": "x", "a.b": { "c": [1, {}] } }),
+        json!({ "$b": "x", "'": "\"" }),
+        json!({}),
+    ];
+    for (id, value) in values.into_iter().enumerate() {
+        let success = Success::default().replacing_metadata(Metadata::new(value).unwrap());
+        ground.applied(&product(&id.to_string()), &MarkSynced { success }.change()).await;
+    }
+    for (wanted, expected) in [
+        (json!({ "a": 1 }), vec!["0", "1"]),
+        (json!({ "a": 1, "b": "y" }), vec!["1"]),
+        (json!({ "b": "x" }), vec!["0", "4"]),
+        (json!({ "a": "1" }), vec!["2"]),
+        (json!({ "a": null }), vec!["3"]),
+        (json!({ "a.b": { "c": [1, {}] } }), vec!["4"]),
+        (json!({ "a.b": { "c": [1] } }), vec![]),
+        (json!({ "a.b": {} }), vec![]),
+        (json!({ "$b": "x" }), vec!["5"]),
+        (json!({ "'": "\"" }), vec!["5"]),
+        (json!({ "none": null }), vec![]),
+    ] {
+        let metadata = Some(Metadata::new(wanted.clone()).unwrap());
+        let filter = Filter { source: Some(shop()), metadata, ..Filter::default() };
+        let found = ground.walk(&filter, 1).await;
+        assert_eq!(found, expected.into_iter().map(product).collect::<Vec<_>>(), "{wanted}");
+    }
+}
+
+pub async fn statistics_tell_what_is_due_and_what_waits(ground: Ground) {
+    let statistics = async || ground.store.statistics(&shop()).await.expect("statistics");
+    let empty = statistics().await;
+    assert_eq!(empty, Statistics::new(ground.now()));
+    let [first, second, third, elsewhere] = ["1", "2", "3", "4"].map(product);
+    let start = ground.now();
+    ground.applied(&first, &rules::created()).await;
+    ground.advance(10);
+    ground.applied(&second, &rules::created()).await;
+    ground.applied(&third, &MarkSynced::default().change()).await;
+    let elsewhere = Key { source: Source::new("other").unwrap(), ..elsewhere };
+    ground.applied(&elsewhere, &rules::created()).await;
+    let now = statistics().await;
+    assert_eq!((now.due_now, now.next_due, now.oldest_pending), (2, None, Some(start)));
+    assert_eq!(now.counts.total(), 3);
+    ground.lease(&first).await;
+    let now = statistics().await;
+    let until = ground.now().plus(span(LEASE));
+    assert_eq!((now.due_now, now.next_due), (1, Some(until)));
+    assert_eq!(now.oldest_pending, Some(ground.now()));
+    ground.advance(LEASE);
+    let now = statistics().await;
+    assert_eq!((now.now, now.due_now, now.next_due), (ground.now(), 2, None));
 }
 
 pub async fn a_cursor_is_good_as_text(ground: Ground) {
