@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use sync_tracker_core::{
     Change, ClaimRequest, Claimed, Cursor, Discrepancy, Durability, EntityRef, EntityType,
     ExternalId, Filter, Guard, Imported, Key, Outcome, Page, PageSize, Pause, PauseRequest,
-    Removal, Result, Source, Statistics, StoreClock, Survival, SyncRecord, SyncStore, Timestamp,
+    Refusal, Removal, Renamed, Result, Source, Statistics, StoreClock, Survival, SyncRecord,
+    SyncStore, Timestamp,
 };
 
 use crate::partition::Partition;
@@ -92,6 +93,33 @@ impl Partitions {
         answer
     }
 
+    /// Moves a record, maybe to another partition.
+    fn rename(&mut self, from: &Key, to: &Key, now: Timestamp) -> Renamed {
+        let Some(record) = self.get(from).cloned() else {
+            return Renamed::Absent;
+        };
+        if from == to {
+            return Renamed::Moved;
+        }
+        let anything = Guard::default();
+        if let Some(refusal) = record.rename_refusal(now) {
+            return Renamed::Refused(refusal);
+        }
+        if self.get(to).is_some() {
+            return Renamed::Refused(Refusal::AlreadyExists);
+        }
+        // The old record goes first, so that its ids are free; it comes back if they are taken.
+        let _ = self.write(from, |partition| partition.remove(&from.entity, &anything, now));
+        let moved = record.renamed(to);
+        match self.write(to, |partition| partition.put(&moved)) {
+            Imported::Stored => Renamed::Moved,
+            Imported::Refused(refusal) => {
+                let _ = self.write(from, |partition| partition.put(&record));
+                Renamed::Refused(refusal)
+            }
+        }
+    }
+
     fn forget(&mut self, key: &Key) {
         if let Some(sources) = self.sources_of.get_mut(&key.entity) {
             sources.remove(&key.source);
@@ -163,6 +191,12 @@ impl SyncStore for MemoryStore {
         let mut ledger = self.write();
         let now = self.now();
         Ok(ledger.write(key, |partition| partition.remove(&key.entity, guard, now)))
+    }
+
+    async fn rename(&self, from: &Key, to: &Key) -> Result<Renamed> {
+        let mut ledger = self.write();
+        let now = self.now();
+        Ok(ledger.rename(from, to, now))
     }
 
     async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {

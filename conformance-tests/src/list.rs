@@ -144,6 +144,11 @@ macro_rules! with_behaviours {
                 removing_is_idempotent,
                 removing_is_guarded,
                 a_removed_record_leaves_no_trace_in_indexes,
+                a_renamed_record_keeps_everything,
+                a_record_is_renamed_to_another_source,
+                a_record_that_somebody_is_at_is_not_renamed,
+                a_record_is_not_renamed_onto_another,
+                renaming_is_idempotent,
             }
             fidelity {
                 hostile_text_comes_back_as_it_was,

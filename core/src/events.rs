@@ -47,6 +47,13 @@ pub enum Event {
     DoubtSettled(Arc<SyncRecord>),
     /// A record was erased: forgotten, or purged.
     Removed(Key),
+    /// A record was moved to another key.
+    Renamed {
+        /// The old key.
+        from: Key,
+        /// The new key.
+        to: Key,
+    },
     /// A source was paused.
     Paused(Source),
     /// A source was resumed.
@@ -71,7 +78,7 @@ impl Event {
             | Self::Dismissed(record)
             | Self::Redriven(record)
             | Self::DoubtSettled(record) => Some(record),
-            Self::Removed(_) | Self::Paused(_) | Self::Resumed(_) => None,
+            Self::Removed(_) | Self::Renamed { .. } | Self::Paused(_) | Self::Resumed(_) => None,
         }
     }
 }

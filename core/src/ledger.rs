@@ -9,6 +9,7 @@ use crate::key::{EntityRef, EntityType, ExternalId, Key, Source};
 use crate::page::{Cursor, Filter, Page, PageSize};
 use crate::pause::{Pause, PauseRequest};
 use crate::record::SyncRecord;
+use crate::rename::Renamed;
 use crate::statistics::Statistics;
 use crate::time::Timestamp;
 
@@ -126,6 +127,34 @@ impl Ledger {
         }
         self.records.remove(key);
         Removal::Removed
+    }
+
+    /// Moves a record to another key.
+    pub fn rename(&mut self, from: &Key, to: &Key, now: Timestamp) -> Renamed {
+        let Some(record) = self.records.get(from) else {
+            return Renamed::Absent;
+        };
+        if from == to {
+            return Renamed::Moved;
+        }
+        if let Some(refusal) = record.rename_refusal(now) {
+            return Renamed::Refused(refusal);
+        }
+        if self.records.contains_key(to) {
+            return Renamed::Refused(Refusal::AlreadyExists);
+        }
+        let moved = record.renamed(to);
+        // Within the same source and type its ids are its own already.
+        let Key { source, entity } = to;
+        let same = *source == from.source && entity.entity_type == from.entity.entity_type;
+        let before = same.then_some(record);
+        if let Some(refusal) = moved.taken_external_id(before, |id| self.holder(source, entity, id))
+        {
+            return Renamed::Refused(refusal);
+        }
+        self.records.remove(from);
+        self.records.insert(to.clone(), moved);
+        Renamed::Moved
     }
 
     /// Claims due records of a source.

@@ -14,6 +14,7 @@ use crate::ledger::{Imported, Removal};
 use crate::page::{Cursor, Filter, Page, PageSize};
 use crate::pause::{self, Pause, PauseRequest};
 use crate::record::SyncRecord;
+use crate::rename::{self, Renamed};
 use crate::statistics::Statistics;
 use crate::time::Timestamp;
 use crate::verify::{Discrepancy, verify};
@@ -90,6 +91,16 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
 
     /// Removes the record of `key` if the guard holds. Removing what is absent changes nothing.
     async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal>;
+
+    /// Moves the record of one key to another, which must have none: the id of an entity changed, or
+    /// the name of a source. Whatever it carries comes along.
+    ///
+    /// Refused while a worker holds the record or a create of it is in doubt, since the idempotency
+    /// key contains the key. The default is several calls, of which a crash loses nothing and a
+    /// repeat completes what was cut off; until then the record waits, dismissed, under the new key.
+    async fn rename(&self, from: &Key, to: &Key) -> Result<Renamed> {
+        rename::by_stashing(self, from, to).await
+    }
 
     /// Applies many changes, each on its own: one outcome per item, in the order of the items. The
     /// same key twice is changed in that order.
@@ -282,6 +293,10 @@ macro_rules! forward {
 
             async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {
                 (**self).remove(key, guard).await
+            }
+
+            async fn rename(&self, from: &Key, to: &Key) -> Result<Renamed> {
+                (**self).rename(from, to).await
             }
 
             async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {

@@ -247,3 +247,23 @@ async fn old_tombstones_and_dead_letters_are_purged_and_entities_forgotten() {
     assert_eq!(tracker.forget(&users[3]).await.unwrap(), 0);
     assert_eq!(tracker.statistics("crm").await.unwrap().counts.total(), 0);
 }
+
+#[tokio::test]
+async fn an_entity_and_a_source_can_get_another_name() {
+    let (tracker, user, other) = (tracker(), User { id: 1 }, User { id: 2 });
+    for source in ["crm", "erp"] {
+        let _ = tracker.mark_synced(&user, source).external_id("x").await.unwrap();
+    }
+    let moved = tracker.rename(&user, &other).await.unwrap();
+    assert_eq!(moved.len(), 2);
+    assert_eq!(tracker.find::<User>("crm", "x").await.unwrap(), Some(2));
+    assert_eq!(tracker.records_of(&user).await.unwrap(), []);
+    tracker.updated(&other).await.unwrap();
+    let push = tracker.claim("crm").await.unwrap().pushes.remove(0);
+    let left = tracker.rename_source("crm", "crm-eu").await.unwrap();
+    assert_eq!(left.len(), 1, "a worker is at it");
+    let _ = push.release().await.unwrap();
+    assert_eq!(tracker.rename_source("crm", "crm-eu").await.unwrap(), []);
+    assert_eq!(tracker.find::<User>("crm-eu", "x").await.unwrap(), Some(2));
+    assert_eq!(tracker.find::<User>("crm", "x").await.unwrap(), None);
+}

@@ -2,8 +2,8 @@
 
 use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{
-    ErrorKind, Filter, Guard, Imported, Incarnation, Key, Refusal, Removal, Revision, Status,
-    SyncRecord, Version,
+    Demand, ErrorKind, Filter, Guard, Imported, Incarnation, Key, Refusal, Removal, Renamed,
+    Revision, Status, SyncRecord, Version,
 };
 
 use super::apply::full_record;
@@ -119,4 +119,91 @@ pub async fn a_removed_record_leaves_no_trace_in_indexes(ground: Ground) {
     let counts = ground.counts().await;
     assert_eq!(counts.of(&entity_type("product"), Status::Pending), 1);
     ground.is_sound().await;
+}
+
+async fn rename(ground: &Ground, from: &Key, to: &Key) -> Renamed {
+    ground.store.rename(from, to).await.expect("the renaming is answered")
+}
+
+/// A record with everything that may be there while it is renamed.
+fn at_rest(key: Key) -> SyncRecord {
+    SyncRecord { lease: None, in_doubt: false, ..full_record(key) }
+}
+
+pub async fn a_renamed_record_keeps_everything(ground: Ground) {
+    let (from, to) = (product("old"), product("new"));
+    let record = at_rest(from.clone());
+    assert_eq!(put(&ground, &record).await, Imported::Stored);
+    assert_eq!(rename(&ground, &from, &to).await, Renamed::Moved);
+    assert_eq!(ground.get(&from).await, None);
+    assert_eq!(ground.record(&to).await, record.renamed(&to));
+    for id in ["own", "old", "older"] {
+        assert_eq!(ground.find(&to, id).await, Some(to.clone()));
+    }
+    assert_eq!(ground.store.records_of(&from.entity).await.unwrap(), []);
+    assert_eq!(ground.walk(&Filter::default(), 1).await, [to]);
+    ground.is_sound().await;
+}
+
+pub async fn a_record_is_renamed_to_another_source(ground: Ground) {
+    let (from, to) = (product("1"), Key::new("shop-eu", "product", "1").unwrap());
+    let record = at_rest(from.clone());
+    assert_eq!(put(&ground, &record).await, Imported::Stored);
+    let other = Key::new("shop-eu", "product", "2").unwrap();
+    let taken = SyncRecord {
+        external_id: Some(external_id("own")),
+        aliases: Vec::new(),
+        ..at_rest(other.clone())
+    };
+    assert_eq!(put(&ground, &taken).await, Imported::Stored);
+    let by = Some(other.entity.clone());
+    let refusal = Refusal::ExternalIdTaken { id: external_id("own"), by };
+    assert_eq!(rename(&ground, &from, &to).await, Renamed::Refused(refusal));
+    assert_eq!((ground.record(&from).await, ground.get(&to).await), (record, None));
+    assert_eq!(remove(&ground, &other, &Guard::default()).await, Removal::Removed);
+    assert_eq!(rename(&ground, &from, &to).await, Renamed::Moved);
+    assert_eq!(ground.get(&from).await, None);
+    assert_eq!(ground.find(&to, "own").await, Some(to));
+    ground.is_sound().await;
+}
+
+pub async fn a_record_that_somebody_is_at_is_not_renamed(ground: Ground) {
+    let (leased, doubted, to) = (product("1"), product("2"), product("new"));
+    ground.applied(&leased, &rules::created()).await;
+    ground.lease(&leased).await;
+    assert_eq!(
+        put(&ground, &SyncRecord { lease: None, ..full_record(doubted.clone()) }).await,
+        Imported::Stored
+    );
+    for (key, demand) in [(&leased, Demand::Leased), (&doubted, Demand::InDoubt)] {
+        let before = ground.record(key).await;
+        let refused = Renamed::Refused(Refusal::Unmet { demand });
+        assert_eq!(rename(&ground, key, &to).await, refused);
+        assert_eq!(ground.record(key).await, before);
+        assert_eq!(ground.get(&to).await, None);
+    }
+    ground.is_sound().await;
+}
+
+pub async fn a_record_is_not_renamed_onto_another(ground: Ground) {
+    let (from, to) = (product("1"), product("2"));
+    for key in [&from, &to] {
+        ground.applied(key, &rules::created()).await;
+    }
+    let before = (ground.record(&from).await, ground.record(&to).await);
+    let refused = Renamed::Refused(Refusal::AlreadyExists);
+    assert_eq!(rename(&ground, &from, &to).await, refused);
+    assert_eq!((ground.record(&from).await, ground.record(&to).await), before);
+}
+
+pub async fn renaming_is_idempotent(ground: Ground) {
+    let (from, to) = (product("1"), product("2"));
+    assert_eq!(rename(&ground, &from, &to).await, Renamed::Absent);
+    let record = ground.applied(&from, &rules::created()).await;
+    assert_eq!(rename(&ground, &from, &from).await, Renamed::Moved);
+    assert_eq!(ground.record(&from).await, record);
+    assert_eq!(rename(&ground, &from, &to).await, Renamed::Moved);
+    assert_eq!(rename(&ground, &from, &to).await, Renamed::Absent);
+    assert_eq!(ground.record(&to).await, record.renamed(&to));
+    ground.lease(&to).await;
 }

@@ -14,6 +14,7 @@ use crate::ledger::{Imported, Removal};
 use crate::page::{Cursor, Filter, Page, PageSize};
 use crate::pause::{Pause, PauseRequest};
 use crate::record::SyncRecord;
+use crate::rename::Renamed;
 use crate::statistics::Statistics;
 use crate::store::SyncStore;
 use crate::time::Timestamp;
@@ -100,6 +101,11 @@ impl<S: SyncStore> SyncStore for Deadline<S> {
     async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {
         let answer = write(self.limit, "remove", self.store.remove(key, guard)).await;
         answer.map_err(|error| error.for_key(key))
+    }
+
+    async fn rename(&self, from: &Key, to: &Key) -> Result<Renamed> {
+        let answer = write(self.limit, "rename", self.store.rename(from, to)).await;
+        answer.map_err(|error| error.for_key(from))
     }
 
     async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {

@@ -15,6 +15,7 @@ use crate::ledger::{Imported, Removal};
 use crate::page::{Cursor, Filter, Page, PageSize};
 use crate::pause::{Pause, PauseRequest};
 use crate::record::SyncRecord;
+use crate::rename::Renamed;
 use crate::statistics::Statistics;
 use crate::store::SyncStore;
 use crate::time::Timestamp;
@@ -92,6 +93,10 @@ impl<S: SyncStore> SyncStore for Retry<S> {
 
     async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {
         tried(|| self.store.remove(key, guard)).await
+    }
+
+    async fn rename(&self, from: &Key, to: &Key) -> Result<Renamed> {
+        tried(|| self.store.rename(from, to)).await
     }
 
     async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {

@@ -1,17 +1,18 @@
-//! Erasing records.
+//! Erasing records, and moving them.
 
 use std::future::IntoFuture;
 use std::time::Duration;
 
 use super::{Call, Tracker};
-use crate::change::Guard;
+use crate::change::{Guard, Refusal};
 use crate::entity::IntoEntity;
 use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::key::Source;
+use crate::key::{Key, Source};
 use crate::ledger::Removal;
 use crate::page::{Filter, PageSize};
 use crate::record::{HeldKind, SyncRecord};
+use crate::rename::Renamed;
 use crate::status::Status;
 use crate::time::{Millis, Timestamp};
 
@@ -52,6 +53,80 @@ impl Tracker {
     pub fn purge(&self, source: impl TryInto<Source, Error: Into<Error>>) -> Purge {
         let source = source.try_into().map_err(Into::into);
         Purge { tracker: self.clone(), source, tombstones: None, dead_letters: None }
+    }
+
+    /// Gives an entity another id or type: its records in all sources move along. What became of
+    /// each, by source; nothing for sources that have none.
+    ///
+    /// Repeating it after an error moves what is left. Records that a worker holds, whose create is
+    /// in doubt, or whose new key has a record already are refused; see
+    /// [`SyncStore::rename`](crate::SyncStore::rename).
+    ///
+    /// # Errors
+    ///
+    /// As the store's [`rename`](crate::SyncStore::rename), or
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub async fn rename(
+        &self,
+        from: impl IntoEntity,
+        to: impl IntoEntity,
+    ) -> Result<Vec<(Source, Renamed)>> {
+        let (from, to) = (from.into_entity(), to.into_entity());
+        let (from, to) = (from?, to?);
+        let mut outcomes = Vec::new();
+        for source in self.store.sources().await? {
+            let keys = (from.in_source(&source), to.in_source(&source));
+            match self.store.rename(&keys.0, &keys.1).await? {
+                Renamed::Absent => {}
+                outcome => {
+                    self.tell_renamed(&keys.0, &keys.1, &outcome);
+                    outcomes.push((source, outcome));
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Gives a source another name: its records move along. The keys that could not be moved, and
+    /// why; see [`SyncStore::rename`](crate::SyncStore::rename).
+    ///
+    /// Records come and go while it runs: stop the workers of the source, and repeat it until
+    /// nothing is left. The old name may stay among the [sources](crate::SyncStore::sources).
+    ///
+    /// # Errors
+    ///
+    /// As the store's [`rename`](crate::SyncStore::rename), or
+    /// [`Invalid`](crate::ErrorKind::Invalid).
+    pub async fn rename_source(
+        &self,
+        from: impl TryInto<Source, Error: Into<Error>>,
+        to: impl TryInto<Source, Error: Into<Error>>,
+    ) -> Result<Vec<(Key, Refusal)>> {
+        let (from, to) = (from.try_into().map_err(Into::into), to.try_into().map_err(Into::into));
+        let (from, to) = (from?, to?);
+        let filter = Filter { source: Some(from), ..Filter::default() };
+        let (mut left, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.list(&filter, after.as_ref(), PageSize::MAX).await?;
+            for record in page.records {
+                let moved = record.key.entity.in_source(&to);
+                let outcome = self.store.rename(&record.key, &moved).await?;
+                self.tell_renamed(&record.key, &moved, &outcome);
+                if let Renamed::Refused(refusal) = outcome {
+                    left.push((record.key, refusal));
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(left);
+            }
+        }
+    }
+
+    fn tell_renamed(&self, from: &Key, to: &Key, outcome: &Renamed) {
+        if *outcome == Renamed::Moved {
+            self.events.tell(|| Event::Renamed { from: from.clone(), to: to.clone() });
+        }
     }
 
     /// Removes a record if the guard still holds. Whether it did.
