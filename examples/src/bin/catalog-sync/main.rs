@@ -49,8 +49,8 @@ async fn run(args: Args) -> Result<(), Failure> {
     let sync = CatalogSync::new(Pusher::new(client, !args.no_look_before_create), args.workers)?;
 
     sync.created(products).await?;
-    sync.run(&Progress::new("pushing")).await?;
-    println!("{}", Report::new(&sync, &shop).await?);
+    let worker = sync.run(&Progress::new("pushing")).await?;
+    println!("{}", Report::new(&sync, &worker, &shop).await?);
 
     let changed = two_change(&sync).await?;
     let before = shop.log().last_seq();

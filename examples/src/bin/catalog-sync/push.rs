@@ -1,6 +1,8 @@
-//! One push: what is sent to the shop, and what the ledger is told of it.
+//! One push: what is sent to the shop, and what the worker is told of it.
 
-use sync_tracker_core::{EntityRef, Error, FailureNote, Operation, Push, RemoteVersion, Tracker};
+use sync_tracker_core::{
+    Done, EntityRef, Error, Failed, Job, Operation, PushResult, RemoteVersion, Tracker,
+};
 use uuid::Uuid;
 
 use sync_tracker_examples::catalog::Product;
@@ -43,16 +45,16 @@ impl Pusher {
         Self { client, look_before_create }
     }
 
-    /// Carries one push out and reports it. Whether it worked.
+    /// Carries one push out.
     pub(crate) async fn push(
         &self,
         tracker: &Tracker,
-        push: &Push,
+        job: &Job,
         product: Option<&Product>,
-    ) -> Result<bool, Error> {
-        let id = push.external_id().map(|id| id.as_str());
-        let answer = match (push.operation(), product, id) {
-            (Operation::Create, Some(product), _) => self.create(tracker, push, product).await?,
+    ) -> PushResult {
+        let id = job.external_id().map(|id| id.as_str());
+        let answer = match (job.operation(), product, id) {
+            (Operation::Create, Some(product), _) => self.create(tracker, job, product).await?,
             (Operation::Update, Some(product), Some(id)) => {
                 self.client.update(id, product).await.map(Some)
             }
@@ -63,11 +65,19 @@ impl Pusher {
             (Operation::Nothing, ..) => Ok(None),
             (operation, ..) => {
                 let problem = format!("no product, or no id of it, to {operation}");
-                let _ = push.failed(FailureNote::permanent(problem)).await?;
-                return Ok(false);
+                return Err(Failed::permanent(problem));
             }
         };
-        report(push, answer).await
+        match answer.map_err(|problem| failed(&problem))? {
+            Some(Remote { id, version }) => {
+                let done = Done::new().external_id(id)?;
+                Ok(match i64::try_from(version) {
+                    Ok(version) => done.remote_version(RemoteVersion::Sequence(version)),
+                    Err(_) => done,
+                })
+            }
+            None => Ok(Done::new()),
+        }
     }
 
     /// Creates the product, unless an earlier create that was in doubt turns out to have worked.
@@ -75,14 +85,14 @@ impl Pusher {
     async fn create(
         &self,
         tracker: &Tracker,
-        push: &Push,
+        job: &Job,
         product: &Product,
     ) -> Result<Result<Option<Remote>, ShopError>, Error> {
-        if push.in_doubt() && self.look_before_create {
+        if job.in_doubt() && self.look_before_create {
             match self.client.find(&product.handle).await {
                 Ok(Some(Remote { id, .. })) => {
                     // Known from now on, whatever becomes of the update.
-                    let bind = tracker.bind(push.entity(), &push.key().source, id.as_str());
+                    let bind = tracker.bind(job.entity(), &job.record().key.source, id.as_str());
                     let _ = bind.only_existing().await?;
                     return Ok(self.client.update(&id, product).await.map(Some));
                 }
@@ -98,45 +108,24 @@ impl Pusher {
     }
 }
 
-/// Tells the ledger what the shop answered. Whether it worked.
-async fn report(push: &Push, answer: Result<Option<Remote>, ShopError>) -> Result<bool, Error> {
-    match answer {
-        Ok(remote) => {
-            let mut report = push.synced();
-            if let Some(Remote { id, version }) = remote {
-                report = report.external_id(id);
-                if let Ok(version) = i64::try_from(version) {
-                    report = report.remote_version(RemoteVersion::Sequence(version));
-                }
-            }
-            let _ = report.await?;
-            Ok(true)
-        }
-        Err(problem) => {
-            let mut report = push.failed(note(&problem));
-            if let ShopError::Throttled { retry_after: Some(wait) } = problem {
-                report = report.retry_after(wait);
-            }
-            let _ = report.await?;
-            Ok(false)
-        }
-    }
-}
-
 /// What a failure of the shop means for the ledger.
-fn note(problem: &ShopError) -> FailureNote {
+fn failed(problem: &ShopError) -> Failed {
     let text = problem.to_string();
     match problem {
-        ShopError::Throttled { .. } => FailureNote::throttled(text).with_code("429"),
-        ShopError::Invalid { .. } => FailureNote::permanent(text).with_code("422"),
-        ShopError::NotFound => FailureNote::permanent(text).with_code("404"),
-        ShopError::Rejected { status } => {
-            FailureNote::permanent(text).with_code(status.to_string())
+        ShopError::Throttled { retry_after } => {
+            let failed = Failed::throttled(text).with_code("429");
+            match retry_after {
+                Some(wait) => failed.retry_after(*wait),
+                None => failed,
+            }
         }
-        ShopError::Server { status } => FailureNote::transient(text).with_code(status.to_string()),
-        ShopError::NotSent { .. } => FailureNote::transient(text),
-        ShopError::NoAnswer { .. } => FailureNote::unknown(text),
-        ShopError::Setup { .. } => FailureNote::permanent(text),
+        ShopError::Invalid { .. } => Failed::permanent(text).with_code("422"),
+        ShopError::NotFound => Failed::permanent(text).with_code("404"),
+        ShopError::Rejected { status } => Failed::permanent(text).with_code(status.to_string()),
+        ShopError::Server { status } => Failed::transient(text).with_code(status.to_string()),
+        ShopError::NotSent { .. } => Failed::transient(text),
+        ShopError::NoAnswer { .. } => Failed::unknown(text),
+        ShopError::Setup { .. } => Failed::permanent(text),
     }
 }
 

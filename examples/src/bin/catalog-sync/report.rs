@@ -3,7 +3,7 @@
 use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
-use sync_tracker_core::Status;
+use sync_tracker_core::{Status, WorkerCounts};
 
 use crate::Failure;
 use crate::sync::CatalogSync;
@@ -15,9 +15,12 @@ pub(crate) struct Report(Vec<(&'static str, u64, String)>);
 
 impl Report {
     /// Counts.
-    pub(crate) async fn new(sync: &CatalogSync, shop: &Shop) -> Result<Self, Failure> {
+    pub(crate) async fn new(
+        sync: &CatalogSync,
+        worker: &WorkerCounts,
+        shop: &Shop,
+    ) -> Result<Self, Failure> {
         let counts = sync.counts().await?;
-        let tally = sync.tally();
         let log = shop.log();
         let faults = log.faults();
         let misbehaviour = format!(
@@ -32,9 +35,9 @@ impl Report {
         );
         Ok(Self(vec![
             ("synced", counts.in_status(Status::Synced), "products in step with the shop".into()),
-            ("failed", tally.failed(), format!("attempts; {misbehaviour}")),
+            ("failed", worker.failed, format!("attempts; {misbehaviour}")),
             ("dead", counts.in_status(Status::DeadLetter), "products given up".into()),
-            ("retried", tally.retried(), "attempts after a failed one".into()),
+            ("retried", sync.retried(), "attempts after a failed one".into()),
             ("duplicates", u64::try_from(log.duplicates())?, accepted),
         ]))
     }

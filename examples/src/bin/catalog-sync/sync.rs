@@ -1,4 +1,4 @@
-//! The catalogue, the ledger, and the workers between them and the shop.
+//! The catalogue, the ledger, and the worker between them and the shop.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use sync_tracker_core::rules::RetrySchedule;
-use sync_tracker_core::{Counts, EntityRef, Push, Source, Status, SyncStore, Tracker};
+use sync_tracker_core::{
+    Counts, EntityRef, Job, PushResult, Status, Tracker, Worker, WorkerCounts,
+};
 use sync_tracker_memory::MemoryStore;
-use tokio::task::JoinSet;
 
 use crate::Failure;
 use crate::progress::Progress;
@@ -18,17 +19,17 @@ use sync_tracker_examples::catalog::Product;
 /// The name of the shop in the ledger.
 pub(crate) const SOURCE: &str = "shop";
 
-/// How long a worker rests when nothing is due.
-const IDLE: Duration = Duration::from_millis(20);
+/// How often progress is shown, and the longest that the worker rests.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// The application: a catalogue whose products are kept in step with a shop.
 #[derive(Clone, Debug)]
 pub(crate) struct CatalogSync {
     tracker: Tracker,
     pusher: Pusher,
-    workers: u16,
+    workers: usize,
     catalog: Arc<RwLock<Catalog>>,
-    tally: Arc<Tally>,
+    retried: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -37,35 +38,16 @@ struct Catalog {
     order: Vec<EntityRef>,
 }
 
-/// What the workers counted.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    failed: AtomicU64,
-    retried: AtomicU64,
-}
-
-impl Tally {
-    /// Attempts that failed.
-    pub(crate) fn failed(&self) -> u64 {
-        self.failed.load(Ordering::Relaxed)
-    }
-
-    /// Attempts that followed a failed one.
-    pub(crate) fn retried(&self) -> u64 {
-        self.retried.load(Ordering::Relaxed)
-    }
-}
-
 impl CatalogSync {
-    /// An empty catalogue, kept in step by this many workers.
+    /// An empty catalogue, with so many pushes at a time.
     pub(crate) fn new(pusher: Pusher, workers: u16) -> Result<Self, Failure> {
         let [initial, maximum] = [50, 2_000].map(Duration::from_millis);
         let schedule = RetrySchedule::exponential(initial, 2.0, maximum, 12)?.with_jitter(0.25)?;
         let tracker = Tracker::new(MemoryStore::new())
             .with_retry_schedule(schedule)
             .with_sources(ENTITY_TYPE, [SOURCE])?;
-        let (catalog, tally) = Default::default();
-        Ok(Self { tracker, pusher, workers, catalog, tally })
+        let (catalog, retried) = Default::default();
+        Ok(Self { tracker, pusher, workers: workers.into(), catalog, retried })
     }
 
     /// The ledger.
@@ -73,9 +55,9 @@ impl CatalogSync {
         &self.tracker
     }
 
-    /// What the workers counted.
-    pub(crate) fn tally(&self) -> &Tally {
-        &self.tally
+    /// How many attempts followed a failed one.
+    pub(crate) fn retried(&self) -> u64 {
+        self.retried.load(Ordering::Relaxed)
     }
 
     /// The products, in the order of the catalogue.
@@ -116,52 +98,48 @@ impl CatalogSync {
 
     /// How many products there are in each status.
     pub(crate) async fn counts(&self) -> Result<Counts, Failure> {
-        Ok(self.tracker.store().statistics(&Source::new(SOURCE)?).await?.counts)
+        Ok(self.tracker.statistics(SOURCE).await?.counts)
     }
 
     /// Pushes until every product is in the shop or given up.
-    pub(crate) async fn run(&self, progress: &Progress) -> Result<(), Failure> {
-        let mut workers = JoinSet::new();
-        for number in 1..=self.workers {
-            let (sync, progress) = (self.clone(), progress.clone());
-            workers.spawn(async move { sync.work(&format!("worker-{number}"), &progress).await });
-        }
-        while let Some(worker) = workers.join_next().await {
-            worker??;
-        }
+    pub(crate) async fn run(&self, progress: &Progress) -> Result<WorkerCounts, Failure> {
+        let sync = self.clone();
+        let push = move |job: Job| {
+            let sync = sync.clone();
+            async move { sync.push(&job).await }
+        };
+        // This shop throttles by counting requests and not by time, so pausing the source would
+        // only take long.
+        let worker = Worker::new(&self.tracker, SOURCE, push)?
+            .name("catalog-sync")
+            .concurrency(self.workers)
+            .idle(GLANCE / 10, GLANCE)
+            .without_pausing();
+        let mut run = std::pin::pin!(worker.run_until_idle());
+        let counts = loop {
+            tokio::select! {
+                counts = &mut run => break counts,
+                () = tokio::time::sleep(GLANCE) => self.show(progress).await?,
+            }
+        };
+        self.show(progress).await?;
         progress.finish();
+        Ok(counts)
+    }
+
+    async fn show(&self, progress: &Progress) -> Result<(), Failure> {
+        let counts = self.counts().await?;
+        let waiting = [Status::Pending, Status::Failed, Status::InProgress];
+        let left: u64 = waiting.iter().map(|status| counts.in_status(*status)).sum();
+        progress.show(counts.total() - left, counts.total());
         Ok(())
     }
 
-    async fn work(&self, name: &str, progress: &Progress) -> Result<(), Failure> {
-        loop {
-            let claimed = self.tracker.claim(SOURCE).worker(name).await?;
-            for push in &claimed.pushes {
-                self.push(push).await?;
-            }
-            let counts = self.counts().await?;
-            let left: u64 = [Status::Pending, Status::Failed, Status::InProgress]
-                .iter()
-                .map(|status| counts.in_status(*status))
-                .sum();
-            progress.show(counts.total() - left, counts.total());
-            if left == 0 {
-                return Ok(());
-            }
-            if claimed.is_empty() {
-                tokio::time::sleep(IDLE).await;
-            }
+    async fn push(&self, job: &Job) -> PushResult {
+        if job.record().failure.is_some() {
+            self.retried.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    async fn push(&self, push: &Push) -> Result<(), Failure> {
-        if push.record().failure.is_some() {
-            self.tally.retried.fetch_add(1, Ordering::Relaxed);
-        }
-        let product = self.product(push.entity());
-        if !self.pusher.push(&self.tracker, push, product.as_ref()).await? {
-            self.tally.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
+        let product = self.product(job.entity());
+        self.pusher.push(&self.tracker, job, product.as_ref()).await
     }
 }
