@@ -87,7 +87,8 @@ counter! {
     /// Tells lives of one key apart: an id that is used again is a new incarnation.
     ///
     /// It is the larger of the old one plus one and the store's time at birth in milliseconds, so
-    /// an id that was forgotten and is born again does not repeat an old incarnation.
+    /// an id that was forgotten and is born again, in another millisecond, does not repeat an old
+    /// incarnation.
     Incarnation, field = "incarnation"
 }
 

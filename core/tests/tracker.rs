@@ -222,3 +222,20 @@ async fn attempts_that_never_report_end_as_a_dead_letter() {
     assert!(claimed.pushes.is_empty() && !claimed.is_empty());
     assert_eq!(claimed.dead_lettered[0].status(), Status::DeadLetter);
 }
+
+#[tokio::test]
+async fn a_push_without_a_claim_asserts_only_what_it_read() {
+    let clock = clock();
+    let tracker = tracker(&clock);
+    tracker.created(product()).await.unwrap();
+    let read = tracker.record(product(), "shop").await.unwrap().unwrap();
+    tracker.updated(product()).await.unwrap();
+    let marked = tracker.mark_synced(product(), "shop").external_id("x").as_of(&read).await;
+    assert_eq!(marked.unwrap().record().unwrap().status(), Status::Pending);
+    let read = tracker.record(product(), "shop").await.unwrap().unwrap();
+    assert_eq!(tracker.forget(product()).await.unwrap(), 2);
+    clock.advance(Millis::new(1).unwrap());
+    tracker.created(product()).await.unwrap();
+    let late = tracker.mark_synced(product(), "shop").as_of(&read).await.unwrap();
+    assert_eq!(late.refusal(), Some(&Refusal::StaleIncarnation));
+}

@@ -135,3 +135,62 @@ fn scaled(span: Millis, factor: f64) -> Millis {
     let millis = span.get() as f64 * factor;
     Millis::new(millis as u64).unwrap_or(Millis::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn waits(table: &RetryTable) -> Vec<u64> {
+        table.delays().iter().map(|wait| wait.get()).collect()
+    }
+
+    #[test]
+    fn waits_grow_by_the_factor_up_to_the_maximum() {
+        let [initial, maximum] = [10, 100].map(Duration::from_millis);
+        let schedule = RetrySchedule::exponential(initial, 2.5, maximum, 6).unwrap();
+        assert_eq!(waits(&schedule.table(None)), [10, 25, 62, 100, 100]);
+        assert_eq!(schedule.max_attempts(), 6);
+        let once = RetrySchedule::exponential(initial, 1.0, maximum, 1).unwrap();
+        assert_eq!((waits(&once.table(None)), once.max_attempts()), (vec![], 1));
+        assert_eq!(RetrySchedule::default().max_attempts(), 8);
+    }
+
+    #[test]
+    fn no_wait_is_shorter_than_the_remote_asked_for() {
+        let schedule = RetrySchedule::steps([10, 1_000].map(Duration::from_millis)).unwrap();
+        let asked = Millis::new(50).ok();
+        assert_eq!(waits(&schedule.table(asked)), [50, 1_000]);
+        assert_eq!(schedule.pause(asked).get(), 50);
+        assert_eq!(schedule.pause(None).get(), 10);
+    }
+
+    #[test]
+    fn jitter_shortens_by_its_share_at_most_and_differs() {
+        let waits_of = [Duration::from_secs(1_000); 200];
+        let schedule = RetrySchedule::steps(waits_of).unwrap().with_jitter(0.25).unwrap();
+        let waits = waits(&schedule.table(None));
+        assert!(waits.iter().all(|wait| (750_000..=1_000_000).contains(wait)));
+        assert!(waits.windows(2).any(|pair| pair[0] != pair[1]));
+        assert!(waits.iter().any(|wait| *wait < 850_000) && waits.iter().any(|w| *w > 900_000));
+    }
+
+    #[test]
+    fn what_breaks_a_limit_is_named() {
+        let second = Duration::from_secs(1);
+        for (schedule, field) in [
+            (RetrySchedule::exponential(second, 0.5, second, 3), "retry factor"),
+            (RetrySchedule::exponential(second, f64::NAN, second, 3), "retry factor"),
+            (RetrySchedule::exponential(second, 2.0, second, 0), "maximum attempts"),
+            (RetrySchedule::exponential(second, 2.0, second, 257), "maximum attempts"),
+            (RetrySchedule::exponential(Duration::MAX, 2.0, second, 3), "duration"),
+            (RetrySchedule::steps([second; 256]), "retry table"),
+            (RetrySchedule::default().with_jitter(1.1), "retry jitter"),
+        ] {
+            let error = schedule.unwrap_err().to_string();
+            assert!(error.starts_with(&format!("invalid: {field} ")), "{error}");
+        }
+        assert!(RetrySchedule::steps([second; 255]).is_ok());
+    }
+}

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::push::Once;
 use super::{Call, Tracker, key_of};
 use crate::change::{MetadataOp, Outcome};
-use crate::counter::{Revision, Token};
+use crate::counter::{Incarnation, Revision, Token};
 use crate::entity::IntoEntity;
 use crate::error::{Error, Result};
 use crate::events::Transition;
@@ -49,6 +49,8 @@ pub struct MarkSynced {
 enum What {
     /// The state of the entity as it is now.
     Current,
+    /// The state of the entity when its record was read.
+    AsOf { incarnation: Incarnation, revision: Revision },
     /// What a leased push carried.
     Push { token: Token, operation: Operation, revision: Revision, once: Once },
 }
@@ -76,6 +78,23 @@ impl MarkSynced {
             self.success = Err(error);
         }
         self
+    }
+
+    /// Asserts only the state that the entity was in when this record of it was read: before the
+    /// push began. A local change since leaves it dirty. Refused if the record is of an earlier
+    /// life of the id.
+    ///
+    /// It is for those who push without claiming. On a push that was claimed it says nothing new.
+    ///
+    /// See [`rules::MarkSyncedTo`].
+    pub fn as_of(self, record: &SyncRecord) -> Self {
+        let SyncRecord { incarnation, revision, .. } = *record;
+        match self.what {
+            What::Push { .. } => self,
+            What::Current | What::AsOf { .. } => {
+                Self { what: What::AsOf { incarnation, revision }, ..self }
+            }
+        }
     }
 
     /// Everything at once, in place of what was said before.
@@ -152,6 +171,10 @@ impl MarkSynced {
         match what {
             What::Current => {
                 tracker.apply(&key, &rules::MarkSynced { success }.change(), event).await
+            }
+            What::AsOf { incarnation, revision } => {
+                let mark = rules::MarkSyncedTo { incarnation, revision, success };
+                tracker.apply(&key, &mark.change(), event).await
             }
             What::Push { token, operation, revision, once } => {
                 let done = Completion { token, operation, revision, success }.change();
