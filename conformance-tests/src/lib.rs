@@ -35,10 +35,12 @@
 
 #[doc(hidden)]
 pub mod behaviours;
+mod faulty;
 mod ground;
 mod list;
 mod run;
 
+pub use self::faulty::{Fault, FaultRates, FaultyStore};
 pub use self::ground::{Fixture, Ground, Guarded, Setup};
 #[doc(hidden)]
 pub use self::run::run;

@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod faulty;
-
 use std::time::Duration;
 
+use sync_tracker_conformance::{Fault, FaultyStore};
 use sync_tracker_core::layers::{Deadline, Retry};
 use sync_tracker_core::{ErrorKind, Key, Outcome, SyncStore, rules};
+use sync_tracker_memory::MemoryStore;
 
-use self::faulty::{Fault, Faulty};
+fn faulty(plan: impl IntoIterator<Item = Fault>) -> FaultyStore<MemoryStore> {
+    FaultyStore::planned(MemoryStore::new(), plan)
+}
 
 fn key() -> Key {
     Key::new("shop", "product", 1).unwrap()
@@ -20,7 +22,7 @@ const UNAVAILABLE: ErrorKind = ErrorKind::Unavailable;
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_is_retried_and_nothing_is_applied_twice() {
-    let store = Retry::new(Faulty::new([Fault::Done(UNKNOWN), Fault::NotDone(UNAVAILABLE)]));
+    let store = Retry::new(faulty([Fault::Done(UNKNOWN), Fault::NotDone(UNAVAILABLE)]));
     let outcome = store.apply(&key(), &rules::updated()).await.unwrap();
     assert!(matches!(&outcome, Outcome::Applied(applied) if applied.replayed));
     assert_eq!(outcome.record().unwrap().revision.get(), 1);
@@ -28,7 +30,7 @@ async fn a_lost_reply_is_retried_and_nothing_is_applied_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn three_tries_are_all() {
-    let store = Retry::new(Faulty::new([Fault::NotDone(UNAVAILABLE); 3]));
+    let store = Retry::new(faulty([Fault::NotDone(UNAVAILABLE); 3]));
     let error = store.apply(&key(), &rules::updated()).await.unwrap_err();
     assert_eq!(error.kind(), UNAVAILABLE);
     assert!(store.apply(&key(), &rules::updated()).await.unwrap().is_applied());
@@ -43,7 +45,7 @@ async fn one_unknown_outcome_makes_the_call_unknown_whatever_follows() {
         vec![Fault::Done(UNKNOWN), Fault::NotDone(internal)],
         vec![Fault::NotDone(UNAVAILABLE), Fault::NotDone(UNAVAILABLE), Fault::Done(UNKNOWN)],
     ] {
-        let store = Retry::new(Faulty::new(plan));
+        let store = Retry::new(faulty(plan));
         let error = store.apply(&key(), &rules::updated()).await.unwrap_err();
         assert_eq!(error.kind(), UNKNOWN);
     }
@@ -51,7 +53,7 @@ async fn one_unknown_outcome_makes_the_call_unknown_whatever_follows() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_retryable_is_not_retried() {
-    let store = Retry::new(Faulty::new([Fault::NotDone(ErrorKind::Corrupt)]));
+    let store = Retry::new(faulty([Fault::NotDone(ErrorKind::Corrupt)]));
     let error = store.get(&key()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert_eq!(store.get(&key()).await.unwrap(), None);
@@ -66,7 +68,7 @@ async fn items_of_a_batch_are_retried_but_not_out_of_order() {
         (twice.clone(), rules::updated()),
     ];
     let plan = [Fault::Done(UNKNOWN), Fault::NotDone(UNAVAILABLE)];
-    let outcomes = Retry::new(Faulty::new(plan)).apply_many(&items).await;
+    let outcomes = Retry::new(faulty(plan)).apply_many(&items).await;
     let record = outcomes[0].as_ref().unwrap().record().unwrap();
     assert_eq!(record.revision.get(), 1);
     assert_eq!(outcomes[1].as_ref().unwrap_err().kind(), UNAVAILABLE);
@@ -76,7 +78,7 @@ async fn items_of_a_batch_are_retried_but_not_out_of_order() {
 #[tokio::test(start_paused = true)]
 async fn a_late_write_is_unknown_and_a_late_read_unavailable() {
     let limit = Duration::from_secs(3);
-    let store = Deadline::new(Faulty::new([Fault::Hangs, Fault::Hangs]), limit);
+    let store = Deadline::new(faulty([Fault::Hangs, Fault::Hangs]), limit);
     let begun = tokio::time::Instant::now();
     let change = rules::updated();
     let error = store.apply(&key(), &change).await.unwrap_err();
@@ -91,7 +93,7 @@ async fn a_late_write_is_unknown_and_a_late_read_unavailable() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_bounds_all_tries_together() {
     let limit = Duration::from_millis(100);
-    let faulty = Faulty::new([Fault::NotDone(UNAVAILABLE); 3]);
+    let faulty = faulty([Fault::NotDone(UNAVAILABLE); 3]);
     let store = Deadline::new(Retry::new(faulty), limit);
     let begun = tokio::time::Instant::now();
     assert_eq!(store.get(&key()).await.unwrap_err().kind(), UNAVAILABLE);

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod faulty;
-
+use sync_tracker_conformance::{Fault, FaultyStore};
 use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{ErrorKind, ExternalId, Guard, Key, Refusal, Renamed, SyncStore};
-
-use self::faulty::{Fault, Faulty};
+use sync_tracker_memory::MemoryStore;
 
 #[tokio::test]
 async fn a_move_that_is_cut_off_anywhere_is_completed_by_a_repeat() {
@@ -18,7 +16,7 @@ async fn a_move_that_is_cut_off_anywhere_is_completed_by_a_repeat() {
     for calls in 0..12 {
         for fault in [Fault::NotDone(ErrorKind::Unavailable), Fault::Done(ErrorKind::Unknown)] {
             let plan = std::iter::repeat_n(Fault::None, calls + 2).chain([fault]);
-            let store = Faulty::new(plan);
+            let store = FaultyStore::planned(MemoryStore::new(), plan);
             let success = Success { external_id: Some(id.clone()), ..Success::default() };
             let _ = store.apply(&from, &MarkSynced { success }.change()).await.unwrap();
             let record = store.apply(&from, &rules::updated()).await.unwrap();
@@ -26,7 +24,7 @@ async fn a_move_that_is_cut_off_anywhere_is_completed_by_a_repeat() {
 
             let first = store.rename(&from, &to).await;
             let moved_before = first.is_ok();
-            store.plan.lock().unwrap().clear();
+            store.plan([]);
             cut_off += usize::from(!moved_before);
             let repeated = store.rename(&from, &to).await.unwrap();
             if moved_before {
@@ -49,16 +47,12 @@ async fn a_move_that_is_cut_off_anywhere_is_completed_by_a_repeat() {
 async fn a_record_that_changes_while_it_is_moved_is_moved_as_it_is_then() {
     let (from, to) =
         (Key::new("shop", "product", "old").unwrap(), Key::new("shop", "product", "new").unwrap());
-    let store = Faulty::new([]);
+    let store = FaultyStore::planned(MemoryStore::new(), []);
     let _ = store.apply(&from, &rules::created()).await.unwrap();
     // Cut off after the stash, then changed, then moved.
     let before_removal = 3;
-    let store = {
-        let plan = std::iter::repeat_n(Fault::None, before_removal);
-        *store.plan.lock().unwrap() =
-            plan.chain([Fault::NotDone(ErrorKind::Unavailable)]).collect();
-        store
-    };
+    let cut = [Fault::NotDone(ErrorKind::Unavailable)];
+    store.plan(std::iter::repeat_n(Fault::None, before_removal).chain(cut));
     assert!(store.rename(&from, &to).await.is_err());
     assert!(store.get(&from).await.unwrap().is_some() && store.get(&to).await.unwrap().is_some());
     let changed = store.apply(&from, &rules::updated()).await.unwrap();

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sync_tracker_conformance::{FaultRates, FaultyStore};
 use sync_tracker_core::rules::RetrySchedule;
 use sync_tracker_core::{
     Done, EntityRef, Failed, Job, Operation, PushResult, Status, Tracker, Worker,
@@ -232,4 +233,48 @@ async fn two_workers_share_the_work() {
     let (one, other) = tokio::join!(worker(), worker());
     assert_eq!(one.synced + other.synced, 100);
     assert!(one.synced > 10 && other.synced > 10, "{one:?} {other:?}");
+}
+
+#[tokio::test]
+async fn over_a_store_that_loses_replies_everything_is_pushed_and_nothing_created_twice() {
+    const PRODUCTS: usize = 20;
+    let rates = FaultRates {
+        unavailable: 0.03,
+        unknown_before: 0.03,
+        unknown_after: 0.1,
+        late: 0.1,
+        delay: 5 * MILLI,
+        hangs: 0.0,
+    };
+    let mut faults_seen = 0;
+    for seed in 0..2 {
+        let reliable = MemoryStore::new();
+        let setup = Tracker::new(reliable.clone()).with_sources("product", ["shop"]).unwrap();
+        created(&setup, PRODUCTS).await;
+        let tracker = Tracker::new(FaultyStore::seeded(reliable, seed, rates))
+            .with_retry_schedule(RetrySchedule::steps([20 * MILLI; 30]).unwrap());
+        let remote: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+        let shop = Arc::clone(&remote);
+        let worker = Worker::new(&tracker, "shop", move |job: Job| {
+            let shop = Arc::clone(&shop);
+            async move {
+                let id = job.entity().entity_id.as_str().to_owned();
+                let mut shop = shop.lock().unwrap();
+                if !(job.in_doubt() && shop.contains_key(&id)) {
+                    *shop.entry(id.clone()).or_default() += 1;
+                }
+                Ok(Done::new().external_id(id)?)
+            }
+        });
+        let worker = worker.unwrap().lease(200 * MILLI).concurrency(8).idle(MILLI, 20 * MILLI);
+        let counts = worker.run_until_idle().await;
+        faults_seen += counts.errors + counts.leases_lost;
+        let remote = remote.lock().unwrap().clone();
+        assert_eq!(remote.len(), PRODUCTS, "seed {seed}");
+        assert!(remote.values().all(|creates| *creates == 1), "seed {seed}: {remote:?}");
+        let statistics = setup.statistics("shop").await.unwrap();
+        let synced = statistics.counts.in_status(Status::Synced);
+        assert_eq!(synced, u64::try_from(PRODUCTS).unwrap(), "seed {seed}: {counts:?}");
+    }
+    assert!(faults_seen > 0, "some calls failed for good, or this shows nothing");
 }
