@@ -117,6 +117,15 @@ impl Ledger {
         Ok(Imported::Stored)
     }
 
+    /// Makes `record` the record of the key, or leaves it without one, whatever rules say: for a
+    /// store that keeps a ledger in step with a file, and reads it back or takes a write back.
+    pub fn restore(&mut self, key: &Key, record: Option<SyncRecord>) {
+        match record {
+            Some(record) => self.records.insert(key.clone(), record),
+            None => self.records.remove(key),
+        };
+    }
+
     /// Removes a record if the guard holds.
     pub fn remove(&mut self, key: &Key, guard: &Guard, now: Timestamp) -> Removal {
         let Some(record) = self.records.get(key) else {
