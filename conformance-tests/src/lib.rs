@@ -37,11 +37,13 @@
 pub mod behaviours;
 mod faulty;
 mod ground;
+mod history;
 mod list;
 mod run;
 
 pub use self::faulty::{Fault, FaultRates, FaultyStore};
 pub use self::ground::{Fixture, Ground, Guarded, Setup};
+pub use self::history::{Call, HistoryRecorder, NotLinearizable};
 #[doc(hidden)]
 pub use self::run::run;
 

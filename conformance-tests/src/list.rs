@@ -171,6 +171,7 @@ macro_rules! with_behaviours {
                 a_change_racing_a_success_is_not_lost,
                 of_many_writers_with_one_version_one_wins,
                 a_dropped_call_leaves_nothing_torn,
+                what_concurrent_callers_see_has_an_order,
             }
         }
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
-use sync_tracker_core::rules::{self, Bind, BindMode, Success};
+use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
     Applied, Arm, AttemptsOp, Change, Claimed, Guard, Key, Outcome, Patch, Refusal, Status,
     SyncStore,
@@ -13,6 +13,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::local::completed;
+use crate::HistoryRecorder;
 use crate::ground::{Ground, LEASE, external_id, product, request};
 
 const TASKS: usize = 16;
@@ -249,4 +250,29 @@ pub async fn a_dropped_call_leaves_nothing_torn(ground: Ground) {
         assert_eq!(ground.record(&key).await.version.get(), 1, "and is applied once");
     }
     ground.is_sound().await;
+}
+
+pub async fn what_concurrent_callers_see_has_an_order(ground: Ground) {
+    let history = Arc::new(HistoryRecorder::new(ground.now()));
+    race(&ground, 8, |store, caller| {
+        let history = Arc::clone(&history);
+        async move {
+            for step in 0..ROUNDS {
+                let key = product(&((caller + step) % 4).to_string());
+                let change = match (caller * 7 + step) % 5 {
+                    0 => rules::created(),
+                    1 => rules::deleted(),
+                    2 => MarkSynced::default().change(),
+                    _ => rules::updated(),
+                };
+                let outcome = history.apply(&*store, &key, &change).await;
+                assert!(outcome.is_ok(), "the change is answered");
+            }
+        }
+    })
+    .await;
+    match history.check() {
+        Ok(explained) => assert_eq!(explained, 8 * ROUNDS),
+        Err(unexplained) => panic!("no order of calls explains {unexplained:#?}"),
+    }
 }
