@@ -2,19 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_set};
 use std::iter::{self, Peekable};
+use std::mem;
 use std::ops::Bound;
 
 use sync_tracker_core::{
     Applied, Change, ClaimId, ClaimRequest, Claimed, EntityRef, EntityType, ExternalId, Filter,
-    Guard, Imported, Key, Outcome, Pause, Removal, Statistics, Status, SyncRecord, Timestamp,
-    claim_order, first_found,
+    Guard, Imported, Key, Outcome, Pause, Removal, Source, Statistics, Status, SyncRecord,
+    Timestamp, claim_order, first_found,
 };
 
-/// The records of one source. Every write goes through [`replace`](Self::replace), so that no
-/// index can fall behind.
-#[derive(Debug, Default)]
+/// The records of one source. Every write goes through [`store`](Self::store) or
+/// [`forget`](Self::forget), so that no index can fall behind.
+#[derive(Debug)]
 pub(crate) struct Partition {
-    records: HashMap<EntityRef, SyncRecord>,
+    source: Source,
+    /// Boxed, since half of the places of a map are empty.
+    records: HashMap<EntityRef, Box<SyncRecord>>,
+    /// All types, so that the records of one type share its text.
+    types: BTreeSet<EntityType>,
     /// All entities, in the order of pages.
     order: BTreeSet<EntityRef>,
     /// Who carries an external id, as its own or as an alias: the holder and tombstones.
@@ -30,8 +35,28 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            records: HashMap::new(),
+            types: BTreeSet::new(),
+            order: BTreeSet::new(),
+            carriers: HashMap::new(),
+            due: BTreeSet::new(),
+            by_status: BTreeMap::new(),
+            by_claim: HashMap::new(),
+            counts: BTreeMap::new(),
+            pause: None,
+        }
+    }
+
+    /// How many records there are.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     pub(crate) fn get(&self, entity: &EntityRef) -> Option<&SyncRecord> {
-        self.records.get(entity)
+        self.records.get(entity).map(Box::as_ref)
     }
 
     pub(crate) fn by_external_id(
@@ -41,7 +66,7 @@ impl Partition {
     ) -> Option<&SyncRecord> {
         let carriers = self.carriers.get(id)?;
         let of_type = carriers.iter().filter(|carrier| carrier.entity_type == *entity_type);
-        first_found(of_type.filter_map(|carrier| self.records.get(carrier)))
+        first_found(of_type.filter_map(|carrier| self.get(carrier)))
     }
 
     fn holder(&self, entity_type: &EntityType, id: &ExternalId) -> Option<EntityRef> {
@@ -53,7 +78,7 @@ impl Partition {
         let outcome = change
             .settle(key, self.get(&key.entity), now, |id| self.holder(&key.entity.entity_type, id));
         if let Outcome::Applied(Applied { record, replayed: false, .. }) = &outcome {
-            self.replace(&key.entity, Some(record.clone()));
+            self.store(record.clone());
         }
         outcome
     }
@@ -65,7 +90,7 @@ impl Partition {
         match taken {
             Some(refusal) => Imported::Refused(refusal),
             None => {
-                self.replace(entity, Some(record.clone()));
+                self.store(record.clone());
                 Imported::Stored
             }
         }
@@ -78,7 +103,7 @@ impl Partition {
         if let Some(refusal) = guard.refusal(Some(record), now) {
             return Removal::Refused(refusal);
         }
-        self.replace(entity, None);
+        self.forget(entity);
         Removal::Removed
     }
 
@@ -99,7 +124,7 @@ impl Partition {
             _ => vec![&self.order],
         };
         in_order(sets, after)
-            .filter_map(|entity| self.records.get(entity))
+            .filter_map(|entity| self.get(entity))
             .filter(move |record| filter.matches(record, now))
     }
 
@@ -111,7 +136,7 @@ impl Partition {
 
         let open = self.paused(now).is_none();
         let due = self.due.iter().take_while(|(due_at, _)| open && *due_at <= now);
-        let due = due.filter_map(|(_, entity)| self.records.get(entity));
+        let due = due.filter_map(|(_, entity)| self.get(entity));
         let selected = request.select(claimed.leased.len(), due);
         let keys: Vec<Key> = selected.into_iter().map(|record| record.key.clone()).collect();
         let change = request.change();
@@ -135,7 +160,7 @@ impl Partition {
         let counts = self.counts.iter();
         let due_now = self.due.iter().take_while(|(due_at, _)| *due_at <= now).count();
         // Pending records are due since they are pending, so the oldest comes first.
-        let status = |entity| self.records.get(entity).map(SyncRecord::status);
+        let status = |entity| self.get(entity).map(SyncRecord::status);
         let oldest = self.due.iter().find(|(_, entity)| status(entity) == Some(Status::Pending));
         Statistics {
             now,
@@ -148,17 +173,56 @@ impl Partition {
         }
     }
 
-    /// Makes `next` the record of the entity, in the map and in every index.
-    fn replace(&mut self, entity: &EntityRef, next: Option<SyncRecord>) {
-        let before = self.records.remove(entity);
-        self.index_order(entity, before.is_some(), next.is_some());
-        self.index_due(entity, before.as_ref(), next.as_ref());
-        self.index_status(entity, before.as_ref(), next.as_ref());
-        self.index_claim(entity, before.as_ref(), next.as_ref());
-        self.index_external_ids(entity, before.as_ref(), next.as_ref());
-        if let Some(next) = next {
-            self.records.insert(entity.clone(), next);
+    /// Stores a record, in the map and in every index.
+    fn store(&mut self, mut next: SyncRecord) {
+        let stored = self.records.remove(&next.key.entity);
+        next.key = stored.as_ref().map_or_else(|| self.shared(&next.key), |it| it.key.clone());
+        let next = match stored {
+            Some(mut place) => {
+                let before = mem::replace(&mut *place, next);
+                self.index(&place.key.entity, Some(&before), Some(&place));
+                place
+            }
+            None => {
+                let place = Box::new(next);
+                self.index(&place.key.entity, None, Some(&place));
+                place
+            }
+        };
+        self.records.insert(next.key.entity.clone(), next);
+    }
+
+    /// Removes a record, from the map and from every index.
+    fn forget(&mut self, entity: &EntityRef) {
+        if let Some(before) = self.records.remove(entity) {
+            self.index(entity, Some(&before), None);
         }
+    }
+
+    /// The same key, sharing the text that records have in common.
+    fn shared(&mut self, key: &Key) -> Key {
+        let EntityRef { entity_type, entity_id } = key.entity.clone();
+        let entity_type = match self.types.get(&entity_type) {
+            Some(known) => known.clone(),
+            None => {
+                self.types.insert(entity_type.clone());
+                entity_type
+            }
+        };
+        Key { source: self.source.clone(), entity: EntityRef { entity_type, entity_id } }
+    }
+
+    fn index(
+        &mut self,
+        entity: &EntityRef,
+        before: Option<&SyncRecord>,
+        next: Option<&SyncRecord>,
+    ) {
+        self.index_order(entity, before.is_some(), next.is_some());
+        self.index_due(entity, before, next);
+        self.index_status(entity, before, next);
+        self.index_claim(entity, before, next);
+        self.index_external_ids(entity, before, next);
     }
 
     fn index_order(&mut self, entity: &EntityRef, was_there: bool, is_there: bool) {
@@ -211,41 +275,42 @@ impl Partition {
         }
     }
 
-    fn index_claim(
+    fn index_claim<'a>(
         &mut self,
         entity: &EntityRef,
-        before: Option<&SyncRecord>,
-        next: Option<&SyncRecord>,
+        before: Option<&'a SyncRecord>,
+        next: Option<&'a SyncRecord>,
     ) {
-        let claim = |record: &SyncRecord| record.lease.as_ref().map(|lease| lease.claim_id.clone());
+        let claim = |record: &'a SyncRecord| record.lease.as_ref().map(|lease| &lease.claim_id);
         let [before, next] = [before, next].map(|record| record.and_then(claim));
         if before == next {
             return;
         }
         if let Some(claim) = before
-            && let Some(leased) = self.by_claim.get_mut(&claim)
+            && let Some(leased) = self.by_claim.get_mut(claim)
         {
             leased.remove(entity);
             if leased.is_empty() {
-                self.by_claim.remove(&claim);
+                self.by_claim.remove(claim);
             }
         }
         if let Some(claim) = next {
-            self.by_claim.entry(claim).or_default().insert(entity.clone());
+            self.by_claim.entry(claim.clone()).or_default().insert(entity.clone());
         }
     }
 
-    fn index_external_ids(
+    fn index_external_ids<'a>(
         &mut self,
         entity: &EntityRef,
-        before: Option<&SyncRecord>,
-        next: Option<&SyncRecord>,
+        before: Option<&'a SyncRecord>,
+        next: Option<&'a SyncRecord>,
     ) {
-        let ids = |record: Option<&'_ SyncRecord>| -> Vec<ExternalId> {
-            record.into_iter().flat_map(SyncRecord::external_ids).cloned().collect()
-        };
-        let (before, next) = (ids(before), ids(next));
-        for id in before.iter().filter(|id| !next.contains(id)) {
+        let ids =
+            |record: Option<&'a SyncRecord>| record.into_iter().flat_map(SyncRecord::external_ids);
+        if ids(before).eq(ids(next)) {
+            return;
+        }
+        for id in ids(before).filter(|id| ids(next).all(|kept| kept != *id)) {
             if let Some(carriers) = self.carriers.get_mut(id) {
                 carriers.retain(|carrier| carrier != entity);
                 if carriers.is_empty() {
@@ -253,8 +318,10 @@ impl Partition {
                 }
             }
         }
-        for id in next.into_iter().filter(|id| !before.contains(id)) {
-            self.carriers.entry(id).or_default().push(entity.clone());
+        for id in ids(next).filter(|id| ids(before).all(|known| known != *id)) {
+            // Nearly every id has one carrier only.
+            let carriers = self.carriers.entry(id.clone());
+            carriers.or_insert_with(|| Vec::with_capacity(1)).push(entity.clone());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The store: every partition, behind one lock.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -26,7 +27,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Partitions {
     by_source: BTreeMap<Source, Partition>,
-    sources_of: HashMap<EntityRef, BTreeSet<Source>>,
+    /// The sources of each entity, in order.
+    sources_of: HashMap<EntityRef, Vec<Source>>,
 }
 
 impl MemoryStore {
@@ -73,22 +75,18 @@ impl Partitions {
 
     /// The partition of a source, which is made if there is none.
     fn partition(&mut self, source: &Source) -> &mut Partition {
-        self.by_source.entry(source.clone()).or_default()
+        self.by_source.entry(source.clone()).or_insert_with_key(|it| Partition::new(it.clone()))
     }
 
     /// Carries out a write to one record, and keeps the index by entity.
     fn write<T>(&mut self, key: &Key, write: impl FnOnce(&mut Partition) -> T) -> T {
         let partition = self.partition(&key.source);
-        let before = partition.get(&key.entity).is_some();
+        let before = partition.len();
         let answer = write(partition);
-        let after = partition.get(&key.entity).is_some();
-        match (before, after) {
-            (false, true) => {
-                let sources = self.sources_of.entry(key.entity.clone()).or_default();
-                sources.insert(key.source.clone());
-            }
-            (true, false) => self.forget(key),
-            (false, false) | (true, true) => {}
+        match partition.len().cmp(&before) {
+            Ordering::Greater => self.remember(key),
+            Ordering::Less => self.forget(key),
+            Ordering::Equal => {}
         }
         answer
     }
@@ -120,9 +118,19 @@ impl Partitions {
         }
     }
 
+    fn remember(&mut self, key: &Key) {
+        // The texts that are stored already.
+        let stored = self.get(key).map_or_else(|| key.clone(), |record| record.key.clone());
+        let sources = self.sources_of.entry(stored.entity);
+        let sources = sources.or_insert_with(|| Vec::with_capacity(1));
+        if let Err(at) = sources.binary_search(&stored.source) {
+            sources.insert(at, stored.source);
+        }
+    }
+
     fn forget(&mut self, key: &Key) {
         if let Some(sources) = self.sources_of.get_mut(&key.entity) {
-            sources.remove(&key.source);
+            sources.retain(|source| *source != key.source);
             if sources.is_empty() {
                 self.sources_of.remove(&key.entity);
             }

@@ -48,6 +48,7 @@ macro_rules! with_behaviours {
                 a_report_for_another_incarnation_is_refused,
                 a_deletion_that_was_pushed_leaves_a_tombstone,
                 an_entity_restored_while_its_delete_ran_is_created_again,
+                an_entity_deleted_again_while_its_delete_ran_is_gone,
             }
             external_ids {
                 an_external_id_has_one_owner,

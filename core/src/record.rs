@@ -1,6 +1,6 @@
 //! The state that is kept for one key.
 
-use std::collections::VecDeque;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -264,9 +264,13 @@ pub enum ConflictKind {
 ///
 /// A change found here was applied and is never applied again. One id would not be enough: other
 /// clients' changes come between a lost reply and the repeat.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<ChangeId>", into = "Vec<ChangeId>")]
-pub struct RecentChanges(VecDeque<ChangeId>);
+pub struct RecentChanges {
+    // In the record itself: a copy of a record needs no memory for them.
+    ids: [ChangeId; Self::CAPACITY],
+    count: u8,
+}
 
 impl RecentChanges {
     /// How many ids are kept.
@@ -275,26 +279,46 @@ impl RecentChanges {
     /// Whether the change is among them.
     #[must_use]
     pub fn contains(&self, id: ChangeId) -> bool {
-        self.0.contains(&id)
+        self.as_slice().contains(&id)
     }
 
     /// The change that was applied last.
     #[must_use]
     pub fn last(&self) -> Option<ChangeId> {
-        self.0.back().copied()
+        self.as_slice().last().copied()
     }
 
     /// The ids, oldest first.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ChangeId> + '_ {
-        self.0.iter().copied()
+        self.as_slice().iter().copied()
+    }
+
+    fn as_slice(&self) -> &[ChangeId] {
+        &self.ids[..usize::from(self.count)]
     }
 
     pub(crate) fn push(&mut self, id: ChangeId) {
-        if self.0.len() == Self::CAPACITY {
-            self.0.pop_front();
+        if usize::from(self.count) == Self::CAPACITY {
+            self.ids.rotate_left(1);
+            self.count -= 1;
         }
-        self.0.push_back(id);
+        self.ids[usize::from(self.count)] = id;
+        self.count += 1;
+    }
+}
+
+/// None.
+impl Default for RecentChanges {
+    fn default() -> Self {
+        Self { ids: [ChangeId::from_bits(0); Self::CAPACITY], count: 0 }
+    }
+}
+
+/// Only the ids that are there.
+impl fmt::Debug for RecentChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
     }
 }
 
@@ -305,12 +329,14 @@ impl TryFrom<Vec<ChangeId>> for RecentChanges {
         if ids.len() > Self::CAPACITY {
             return Err(Error::invalid("recent changes", format!("are {}", ids.len()), "16"));
         }
-        Ok(Self(ids.into()))
+        let mut recent = Self::default();
+        ids.into_iter().for_each(|id| recent.push(id));
+        Ok(recent)
     }
 }
 
 impl From<RecentChanges> for Vec<ChangeId> {
     fn from(recent: RecentChanges) -> Self {
-        recent.0.into()
+        recent.as_slice().to_vec()
     }
 }

@@ -177,3 +177,17 @@ pub async fn an_entity_restored_while_its_delete_ran_is_created_again(ground: Gr
     assert_eq!(ground.find(&key, "x").await, None);
     ground.is_sound().await;
 }
+
+pub async fn an_entity_deleted_again_while_its_delete_ran_is_gone(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &MarkSynced { success: told_everything() }.change()).await;
+    ground.applied(&key, &rules::deleted()).await;
+    let leased = ground.lease(&key).await;
+    ground.applied(&key, &rules::restored()).await;
+    ground.applied(&key, &rules::deleted()).await;
+    let record = ground.applied(&key, &completed(&leased, Success::default()).change()).await;
+    assert_eq!(record.status(), Status::Deleted);
+    let again = ground.applied(&key, &rules::restored()).await;
+    assert_eq!(again.operation(), Operation::Create, "never an update of what we deleted");
+    ground.is_sound().await;
+}

@@ -14,7 +14,7 @@
 //! | [`ClaimRequest`](crate::ClaimRequest) | too often, in doubt; too often; in doubt; grant |
 //! | [`renew`] | the holder |
 //! | [`Completion`] | overtaken by a newer success; the holder |
-//! | [`Completion`] of a delete | overtaken; restored meanwhile; the holder |
+//! | [`Completion`] of a delete | overtaken and restored; restored; overtaken; the holder |
 //! | [`fail`] | deleted and never created; the holder (class unknown: create; the holder) |
 //! | [`mark_failed`] | new record; a pending deletion; (class unknown: a create;) any other |
 //! | [`release`] | deleted and never created; the holder |

@@ -144,8 +144,9 @@ impl MarkSyncedTo {
 /// the record dirty. If a higher revision was marked as synced meanwhile, this slower request
 /// may have overwritten it in the remote: the record is dirty again and pushed once more.
 ///
-/// A delete that succeeded leaves a tombstone. If the entity was restored while the delete ran,
-/// its object is gone: a new incarnation, to be created again.
+/// A delete that succeeded leaves a tombstone, also if the entity was restored and deleted again
+/// while the delete ran. If it was restored, its object is gone: a new incarnation, to be created
+/// again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// The token of the lease.
@@ -195,9 +196,14 @@ fn delete_completed(holder: Guard, revision: Revision, metadata: &MetadataOp) ->
         },
         Arm { when: restored, then: Patch { incarnation: IncarnationOp::Next, ..done.clone() } },
         Arm {
+            when: Guard { synced_above: Some(revision), ..holder.clone() },
+            then: Patch { remote_deleted_at: InstantOp::Now, ..done.clone() },
+        },
+        // Also if it was restored and deleted again while the delete ran: the object is gone.
+        Arm {
             when: holder,
             then: Patch {
-                synced_revision: SyncedRevisionOp::Max(revision),
+                synced_revision: SyncedRevisionOp::ToRevision,
                 remote_deleted_at: InstantOp::Now,
                 ..done
             },
