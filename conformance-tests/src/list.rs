@@ -1,6 +1,6 @@
 //! The one list of behaviours, and what is made of it.
 
-/// Gives the list to one of the makers below: `test` or `names`.
+/// Gives the list to one of the makers below: `tests`, `names` or `cases`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_behaviours {
@@ -10,6 +10,7 @@ macro_rules! with_behaviours {
             apply {
                 an_applied_change_is_answered_with_the_record_as_stored,
                 the_first_arm_that_holds_is_applied,
+                the_answer_tells_which_arm_was_applied,
                 a_replayed_change_is_not_applied_again,
                 a_change_is_remembered_for_sixteen_changes,
                 a_refused_change_is_judged_afresh,
@@ -17,6 +18,8 @@ macro_rules! with_behaviours {
                 every_demand_is_judged_as_the_reference_does,
                 every_demand_is_judged_on_a_key_without_record,
                 every_operation_is_carried_out_as_the_reference_does,
+                remote_versions_of_each_kind_are_ordered_as_the_reference_does,
+                attempts_are_charged_up_to_their_limit,
                 pending_since_is_kept_until_a_push_succeeds,
                 four_echoes_are_expected_at_most,
             }
@@ -41,6 +44,7 @@ macro_rules! with_behaviours {
                 what_a_success_omits_is_kept,
                 metadata_is_replaced_merged_and_removed,
                 a_success_resets_what_failures_left,
+                synced_at_does_not_go_back_with_the_clock,
                 marking_synced_leaves_the_lease_of_another,
                 marking_synced_is_refused_while_a_conflict_is_open,
                 a_change_during_a_push_leaves_the_record_dirty,
@@ -64,11 +68,13 @@ macro_rules! with_behaviours {
                 an_alias_too_many_is_refused,
                 a_pending_deletion_still_holds_the_id,
                 a_tombstone_lets_go_of_its_ids_and_is_still_found,
+                a_tombstone_cannot_take_back_ids_that_another_holds,
                 a_taken_id_has_no_effect_on_a_key_without_record,
             }
             leases {
                 due_records_are_claimed_oldest_first,
                 a_retry_is_due_to_the_millisecond,
+                retries_and_new_changes_wait_in_one_queue,
                 a_lease_runs_out_to_the_millisecond,
                 a_claim_takes_no_more_than_its_limit,
                 a_claim_takes_from_its_source_only,
@@ -76,6 +82,7 @@ macro_rules! with_behaviours {
                 a_busy_entity_keeps_its_place,
                 every_grant_has_a_higher_token,
                 a_repeated_claim_gets_its_leases_again,
+                a_repeated_claim_gets_no_more_than_it_asks_for,
                 a_late_copy_of_a_claim_grants_nothing_again,
                 a_lease_that_ran_out_is_claimed_alone,
                 a_vanished_create_is_in_doubt,
@@ -122,8 +129,11 @@ macro_rules! with_behaviours {
                 a_cursor_outlives_the_record_it_stands_on,
                 a_walk_is_stable_under_writes,
                 filters_narrow_a_walk,
+                filters_narrow_together_as_the_reference_does,
+                what_is_due_is_listed_to_the_millisecond,
                 metadata_values_narrow_a_walk,
                 a_cursor_is_good_as_text,
+                a_cursor_after_a_source_goes_on_with_the_next,
                 sources_with_records_are_listed,
                 counts_follow_every_change,
                 statistics_tell_what_is_due_and_what_waits,
@@ -133,6 +143,7 @@ macro_rules! with_behaviours {
                 a_batch_answers_in_the_order_of_its_items,
                 a_batch_applies_a_repeated_key_in_order,
                 an_empty_batch_is_answered,
+                hundreds_at_once_are_all_answered,
                 many_records_are_read_in_the_order_of_their_keys,
                 many_external_ids_are_looked_up_in_their_order,
             }
@@ -153,6 +164,8 @@ macro_rules! with_behaviours {
             }
             fidelity {
                 hostile_text_comes_back_as_it_was,
+                the_longest_text_comes_back_as_it_was,
+                metadata_may_add_up_to_more_than_one_change_carries,
                 names_that_could_be_confused_stay_apart,
                 metadata_comes_back_as_it_was,
                 numbers_and_instants_come_back_at_their_limits,
@@ -171,6 +184,9 @@ macro_rules! with_behaviours {
                 a_change_replayed_in_parallel_is_applied_once,
                 a_change_racing_a_success_is_not_lost,
                 of_many_writers_with_one_version_one_wins,
+                a_change_racing_a_removal_is_not_lost,
+                a_change_racing_a_renaming_is_not_lost,
+                of_many_imports_one_gets_the_external_id,
                 a_dropped_call_leaves_nothing_torn,
                 what_concurrent_callers_see_has_an_order,
             }
@@ -215,5 +231,17 @@ macro_rules! test {
 macro_rules! names {
     ($($area:ident { $($name:ident,)* })*) => {
         &[$($(stringify!($name),)*)*]
+    };
+}
+
+/// Each behaviour as its name and a function that runs it on the stores of an opener of type
+/// `$open`, for tests of the behaviours themselves.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! cases {
+    ($open:ty, $($area:ident { $($name:ident,)* })*) => {
+        &[$($((stringify!($name), |open: $open| {
+            $crate::run(stringify!($name), open, $crate::behaviours::$area::$name);
+        }),)*)*]
     };
 }

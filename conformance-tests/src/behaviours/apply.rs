@@ -70,7 +70,7 @@ pub(crate) fn full_record(key: Key) -> SyncRecord {
 }
 
 /// A record with a value only where there must be one.
-fn plain_record(key: Key) -> SyncRecord {
+pub(crate) fn plain_record(key: Key) -> SyncRecord {
     SyncRecord {
         external_id: None,
         aliases: Vec::new(),
@@ -293,6 +293,21 @@ pub async fn the_first_arm_that_holds_is_applied(ground: Ground) {
     assert_eq!((record.last_arm, record.attempts), (0, 1));
 }
 
+pub async fn the_answer_tells_which_arm_was_applied(ground: Ground) {
+    let key = product("1");
+    let arms: Vec<_> = (1..=4)
+        .map(|revision| Guard { revision: Revision::new(revision).ok(), ..Guard::default() })
+        .map(|when| Arm { when, then: touch() })
+        .collect();
+    ground.applied(&key, &rules::created()).await;
+    for arm in 0..4 {
+        let change = Change::new(arms.clone()).unwrap();
+        ground.agrees(&key, &change).await;
+        let Outcome::Applied(again) = ground.apply(&key, &change).await else { panic!("refused") };
+        assert_eq!((again.arm, again.replayed), (Some(arm), true));
+    }
+}
+
 pub async fn a_replayed_change_is_not_applied_again(ground: Ground) {
     let key = product("1");
     let touch = change(Guard::default(), touch());
@@ -395,6 +410,48 @@ pub async fn every_operation_is_carried_out_as_the_reference_does(ground: Ground
         let removed = ground.store.remove(&born, &Guard::default()).await.unwrap();
         assert_eq!(removed, sync_tracker_core::Removal::Removed);
     }
+}
+
+pub async fn remote_versions_of_each_kind_are_ordered_as_the_reference_does(ground: Ground) {
+    let key = product("1");
+    let odd = (1 << 53) + 1;
+    let kinds = [
+        [odd - 2, odd - 1, odd].map(RemoteVersion::Sequence),
+        [-1, 0, 1].map(|millis| RemoteVersion::Timestamp(at(millis))),
+        ["10", "9", "a"].map(|tag| RemoteVersion::opaque(tag).unwrap()),
+    ];
+    for versions in kinds {
+        for there in &versions {
+            let seen = SyncRecord { remote_seen: Some(there.clone()), ..plain_record(key.clone()) };
+            let accepted = SyncRecord { remote_version: Some(there.clone()), ..seen.clone() };
+            for version in &versions {
+                let newer = RemoteDemand::NewerThanAccepted(version.clone());
+                let set = || FactOp::Set(version.clone());
+                for (remote, then) in [
+                    (Some(newer), touch()),
+                    (Some(RemoteDemand::SeenIs(version.clone())), touch()),
+                    (None, Patch { remote_version: set(), ..Patch::default() }),
+                    (None, Patch { remote_seen: set(), ..Patch::default() }),
+                ] {
+                    let when = Guard { remote, ..Guard::default() };
+                    for record in [&seen, &accepted] {
+                        import(&ground, record).await;
+                        ground.agrees(&key, &change(when.clone(), then.clone())).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub async fn attempts_are_charged_up_to_their_limit(ground: Ground) {
+    let key = product("1");
+    let charge = || Patch { attempts: AttemptsOp::Charge, ..Patch::default() };
+    import(&ground, &SyncRecord { attempts: u32::MAX - 1, ..plain_record(key.clone()) }).await;
+    for _ in 0..2 {
+        ground.agrees(&key, &change(Guard::default(), charge())).await;
+    }
+    assert_eq!(ground.record(&key).await.attempts, u32::MAX);
 }
 
 pub async fn pending_since_is_kept_until_a_push_succeeds(ground: Ground) {

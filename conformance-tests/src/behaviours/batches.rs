@@ -1,9 +1,9 @@
 //! Many at once.
 
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced};
-use sync_tracker_core::{Change, Key, Outcome, Refusal};
+use sync_tracker_core::{Change, Filter, Key, Outcome, PageSize, Refusal, Status, SyncRecord};
 
-use crate::ground::{Ground, external_id, product};
+use crate::ground::{Ground, external_id, product, request};
 
 async fn outcomes(ground: &Ground, items: &[(Key, Change)]) -> Vec<Outcome> {
     let outcomes = ground.store.apply_many(items).await;
@@ -58,6 +58,23 @@ pub async fn a_batch_applies_a_repeated_key_in_order(ground: Ground) {
 pub async fn an_empty_batch_is_answered(ground: Ground) {
     assert_eq!(outcomes(&ground, &[]).await, []);
     assert_eq!(ground.store.get_many(&[]).await.unwrap(), []);
+}
+
+pub async fn hundreds_at_once_are_all_answered(ground: Ground) {
+    let keys: Vec<_> = (0..300).map(|id| product(&format!("{id:03}"))).collect();
+    let items: Vec<_> = keys.iter().map(|key| (key.clone(), rules::created())).collect();
+    let applied = outcomes(&ground, &items).await;
+    let of = |records: &[SyncRecord]| -> Vec<Key> {
+        records.iter().map(|record| record.key.clone()).collect()
+    };
+    let records: Vec<_> = applied.iter().filter_map(Outcome::record).cloned().collect();
+    assert_eq!(of(&records), keys);
+    let read = ground.store.get_many(&keys).await.unwrap();
+    assert_eq!(read, records.into_iter().map(Some).collect::<Vec<_>>());
+    let page = ground.store.list(&Filter::default(), None, PageSize::MAX).await.unwrap();
+    assert_eq!((of(&page.records), page.next), (keys.clone(), None));
+    assert_eq!(of(&ground.claim(&request(keys.len())).await.leased), keys);
+    assert_eq!(ground.counts().await.in_status(Status::InProgress), 300);
 }
 
 pub async fn many_records_are_read_in_the_order_of_their_keys(ground: Ground) {

@@ -2,7 +2,8 @@
 
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
-    AliasesOp, Arm, Change, EntityRef, Key, Operation, Patch, Refusal, Status, SyncRecord,
+    AliasesOp, Arm, Change, EntityRef, Imported, Key, Operation, Patch, Refusal, Renamed,
+    RevisionOp, Status, SyncRecord,
 };
 
 use super::local::completed;
@@ -191,6 +192,28 @@ pub async fn a_tombstone_lets_go_of_its_ids_and_is_still_found(ground: Ground) {
     ground.is_sound().await;
     ground.applied(&third, &rebind("y", "x")).await;
     assert_eq!(ground.find(&third, "x").await, Some(second));
+}
+
+pub async fn a_tombstone_cannot_take_back_ids_that_another_holds(ground: Ground) {
+    let (key, other, renamed) = (product("1"), product("2"), product("3"));
+    ground.applied(&key, &marked("x")).await;
+    ground.applied(&key, &rules::deleted()).await;
+    let tombstone = ground.applied(&key, &MarkSynced::default().change()).await;
+    ground.applied(&other, &marked("x")).await;
+    let revive = || {
+        let next = Patch { revision: RevisionOp::Next, ..Patch::default() };
+        Change::new([Arm { then: next, ..Arm::default() }]).unwrap()
+    };
+    assert_eq!(ground.refused(&key, &revive()).await, taken("x", &other));
+    // While it stays a tombstone it claims nothing: it can be imported and renamed.
+    assert_eq!(ground.store.put(&tombstone).await.unwrap(), Imported::Stored);
+    assert_eq!(ground.store.rename(&key, &renamed).await.unwrap(), Renamed::Moved);
+    assert_eq!(ground.find(&key, "x").await.as_ref(), Some(&other));
+    ground.is_sound().await;
+    ground.applied(&other, &rebind("y", "x")).await;
+    ground.applied(&renamed, &revive()).await;
+    assert_eq!(ground.refused(&other, &rebind("x", "y")).await, taken("x", &renamed));
+    ground.is_sound().await;
 }
 
 pub async fn a_taken_id_has_no_effect_on_a_key_without_record(ground: Ground) {

@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
-    ClaimId, ClaimRequest, FailureNote, Fingerprint, Imported, Key, Metadata, MetadataMerge,
-    RemoteVersion, Revision, Status, SyncRecord, Timestamp, Token, Version,
+    AliasesOp, Arm, Change, ClaimId, ClaimRequest, FailureNote, Fingerprint, Imported, Key,
+    Metadata, MetadataMerge, Patch, PauseReason, PauseRequest, RemoteVersion, Revision, Status,
+    SyncRecord, Timestamp, Token, Version,
 };
 
 use super::apply::full_record;
-use crate::ground::{Ground, at, external_id, fail, product, span};
+use super::local::completed;
+use crate::ground::{Ground, at, external_id, fail, product, schedule, span};
 
 /// Text that something along the way may take for more than text.
 fn hostile() -> Vec<String> {
@@ -78,7 +80,7 @@ fn metadata(value: Value) -> Metadata {
     Metadata::new(value).unwrap()
 }
 
-fn replaced(value: Value) -> sync_tracker_core::Change {
+fn replaced(value: Value) -> Change {
     let success = Success::default().replacing_metadata(metadata(value));
     MarkSynced { success }.change()
 }
@@ -110,6 +112,59 @@ pub async fn hostile_text_comes_back_as_it_was(ground: Ground) {
         assert_eq!(ground.record(&key).await, failed);
     }
     ground.is_sound().await;
+}
+
+pub async fn the_longest_text_comes_back_as_it_was(ground: Ground) {
+    let [one, other] = ["1", "2"].map(|last| "é".repeat(127) + last);
+    let keys = [&one, &other].map(|id| Key::new(one.as_str(), one.as_str(), id.as_str()).unwrap());
+    let long = |bytes: usize, end: &str| format!("{}{end}", "x".repeat(bytes - end.len()));
+    for (key, end) in keys.iter().zip(["é", "ü"]) {
+        let tag = |text: &str| format!("sha256:{text}");
+        let success = Success {
+            external_id: Some(external_id(&long(512, end))),
+            remote_version: Some(RemoteVersion::opaque(long(512, end)).unwrap()),
+            fingerprint: Some(Fingerprint::new(tag(&long(121, end))).unwrap()),
+            ..Success::default()
+        }
+        .replacing_metadata(metadata(json!({ long(100_000, end): long(100_000, end) })));
+        ground.agrees(key, &MarkSynced { success }.change()).await;
+        let add =
+            Patch { aliases: AliasesOp::Add(external_id(&long(511, end))), ..Patch::default() };
+        let add = Arm { then: add, ..Arm::default() };
+        ground.agrees(key, &Change::new([add]).unwrap()).await;
+        let note = FailureNote::transient(long(4 * 1024, end)).with_code(long(255, end));
+        ground.agrees(key, &rules::mark_failed(&note, &schedule(), None)).await;
+        ground.advance(1_000);
+        let claim = ClaimId::labelled(long(128, end)).unwrap();
+        let request = ClaimRequest::new(key.source.clone(), claim.clone(), 1, span(1), 9).unwrap();
+        let leased = ground.store.claim(&request).await.unwrap().leased.remove(0);
+        assert_eq!(leased.lease.as_ref().map(|lease| &lease.claim_id), Some(&claim));
+        assert_eq!(ground.record(key).await, leased);
+        ground.applied(key, &completed(&leased, Success::default()).change()).await;
+    }
+    for (key, end) in keys.iter().zip(["é", "ü"]) {
+        for bytes in [511, 512] {
+            assert_eq!(ground.find(key, &long(bytes, end)).await.as_ref(), Some(key));
+        }
+    }
+    let source = &keys[0].source;
+    let reason = PauseReason::new(long(1024, "é"));
+    let pause = PauseRequest { span: None, reason: reason.clone() };
+    ground.store.pause(source, &pause).await.unwrap();
+    let paused = ground.store.paused(source).await.unwrap();
+    assert_eq!(paused.map(|pause| pause.reason), Some(reason));
+    ground.is_sound().await;
+}
+
+pub async fn metadata_may_add_up_to_more_than_one_change_carries(ground: Ground) {
+    let key = product("1");
+    for part in ["a", "b", "c"] {
+        let set = metadata(json!({ part: "x".repeat(200 * 1024) }));
+        let merge = MetadataMerge::new(set, Vec::<&str>::new()).unwrap();
+        let success = Success::default().merging_metadata(merge);
+        ground.agrees(&key, &MarkSynced { success }.change()).await;
+    }
+    assert_eq!(ground.record(&key).await.metadata.iter().count(), 3);
 }
 
 pub async fn names_that_could_be_confused_stay_apart(ground: Ground) {

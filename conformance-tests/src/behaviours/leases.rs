@@ -70,6 +70,18 @@ pub async fn a_retry_is_due_to_the_millisecond(ground: Ground) {
     ground.lease(&key).await;
 }
 
+pub async fn retries_and_new_changes_wait_in_one_queue(ground: Ground) {
+    let [retried, changed, late] = ["z", "a", "b"].map(product);
+    ground.applied(&retried, &rules::created()).await;
+    let leased = ground.lease(&retried).await;
+    ground.applied(&retried, &fail(&leased, &FailureNote::transient("x"))).await;
+    ground.advance(1_001);
+    ground.applied(&changed, &rules::created()).await;
+    ground.applied(&late, &rules::created()).await;
+    let leased = ground.claim(&request(2)).await.leased;
+    assert_eq!(keys(&leased), [retried, changed], "the retry was due a millisecond earlier");
+}
+
 pub async fn a_lease_runs_out_to_the_millisecond(ground: Ground) {
     let key = created(&ground, &["1"]).await.remove(0);
     ground.lease(&key).await;
@@ -149,6 +161,15 @@ pub async fn a_repeated_claim_gets_its_leases_again(ground: Ground) {
     // Its leases ran out: they are due to anybody, one at a time, and not to this claim again.
     let late = ground.claim(&request_as(claim, 4)).await;
     assert_eq!(keys(&late.leased), keys_created[3..]);
+}
+
+pub async fn a_repeated_claim_gets_no_more_than_it_asks_for(ground: Ground) {
+    created(&ground, &["1", "2", "3", "4"]).await;
+    let claim = ClaimId::random();
+    let first = ground.claim(&request_as(claim.clone(), 3)).await;
+    let fewer = ground.claim(&request_as(claim, 2)).await;
+    assert_eq!(fewer.leased, first.leased[..2]);
+    ground.lease(&product("4")).await;
 }
 
 pub async fn a_late_copy_of_a_claim_grants_nothing_again(ground: Ground) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
-    Applied, Arm, AttemptsOp, Change, Claimed, Guard, Key, Outcome, Patch, Refusal, Status,
-    SyncStore,
+    Applied, Arm, AttemptsOp, Change, Claimed, Guard, Imported, Key, Outcome, Patch, Refusal,
+    Removal, Status, SyncRecord, SyncStore,
 };
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -223,6 +223,87 @@ pub async fn of_many_writers_with_one_version_one_wins(ground: Ground) {
         assert!(refused.into_iter().all(|reason| *reason == Refusal::VersionMismatch));
         version = ground.record(&key).await.version;
     }
+}
+
+pub async fn a_change_racing_a_removal_is_not_lost(ground: Ground) {
+    for round in 0..ROUNDS {
+        let key = product(&round.to_string());
+        let version = Some(ground.applied(&key, &rules::created()).await.version);
+        let done = race(&ground, 2, |store, number| {
+            let key = key.clone();
+            async move {
+                if number == 0 {
+                    let charged = apply(store, key, charge_what_exists()).await.is_applied();
+                    return ("charged", charged);
+                }
+                let unchanged = Guard { version, ..Guard::default() };
+                let removal = store.remove(&key, &unchanged).await;
+                ("removed", removal.expect("the removal is answered") == Removal::Removed)
+            }
+        })
+        .await;
+        assert_eq!(done.iter().filter(|(_, done)| *done).count(), 1, "one comes first: {done:?}");
+        let left = done.contains(&("charged", true)).then_some(1);
+        assert_eq!(ground.get(&key).await.map(|there| there.attempts), left);
+    }
+}
+
+pub async fn a_change_racing_a_renaming_is_not_lost(ground: Ground) {
+    for round in 0..ROUNDS {
+        let [from, to] = ["from", "to"].map(|name| product(&format!("{name} {round}")));
+        ground.applied(&from, &rules::created()).await;
+        let charged = race(&ground, 2, |store, number| {
+            let (from, to) = (from.clone(), to.clone());
+            async move {
+                let mut charged = 0;
+                for _ in 0..5 {
+                    if number == 0 {
+                        let change = charge_what_exists();
+                        let outcome = apply(Arc::clone(&store), from.clone(), change).await;
+                        charged += u32::from(outcome.is_applied());
+                    // It may give up while the record keeps changing.
+                    } else if store.rename(&from, &to).await.is_ok() {
+                        break;
+                    }
+                }
+                charged
+            }
+        })
+        .await;
+        let _ = ground.store.rename(&from, &to).await.expect("nobody else is at it");
+        let there = ground.record(&to).await;
+        assert_eq!(there.attempts, charged.iter().sum::<u32>(), "every charge came along");
+        assert_eq!(ground.get(&from).await, None);
+    }
+    ground.is_sound().await;
+}
+
+fn charge_what_exists() -> Change {
+    let when = Guard { exists: Some(true), ..Guard::default() };
+    let then = Patch { attempts: AttemptsOp::Charge, ..Patch::default() };
+    Change::new([Arm { when, then }]).unwrap()
+}
+
+pub async fn of_many_imports_one_gets_the_external_id(ground: Ground) {
+    let template = ground.applied(&product("template"), &rules::created()).await;
+    for round in 0..ROUNDS {
+        let id = external_id(&format!("x{round}"));
+        let stored = race(&ground, TASKS, |store, number| {
+            let key = product(&format!("{round}-{number}"));
+            let bind = Bind { external_id: id.clone(), mode: BindMode::Add }.change();
+            let external_id = Some(id.clone());
+            let record = SyncRecord { key: key.clone(), external_id, ..template.clone() };
+            async move {
+                if number % 2 == 0 {
+                    return apply(store, key, bind).await.is_applied();
+                }
+                store.put(&record).await.expect("the import is answered") == Imported::Stored
+            }
+        })
+        .await;
+        assert_eq!(stored.into_iter().filter(|stored| *stored).count(), 1);
+    }
+    ground.is_sound().await;
 }
 
 pub async fn a_dropped_call_leaves_nothing_torn(ground: Ground) {

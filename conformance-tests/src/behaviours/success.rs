@@ -8,7 +8,7 @@ use sync_tracker_core::{
 };
 
 use super::local::completed;
-use crate::ground::{Ground, external_id, fail, product};
+use crate::ground::{Ground, at, external_id, fail, product};
 
 fn told_everything() -> Success {
     Success {
@@ -80,6 +80,15 @@ pub async fn a_success_resets_what_failures_left(ground: Ground) {
     assert!(!record.in_doubt);
     assert_eq!((record.attempts, record.failure, record.retry_at), (0, None, None));
     ground.is_sound().await;
+}
+
+pub async fn synced_at_does_not_go_back_with_the_clock(ground: Ground) {
+    let key = product("1");
+    ground.advance(10);
+    let synced = ground.applied(&key, &MarkSynced::default().change()).await;
+    ground.clock.set(at(ground.now().as_millis() - 10)).unwrap();
+    ground.agrees(&key, &MarkSynced::default().change()).await;
+    assert_eq!(ground.record(&key).await.synced_at, synced.synced_at);
 }
 
 pub async fn marking_synced_leaves_the_lease_of_another(ground: Ground) {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{
-    Counts, Cursor, EntityRef, FailureNote, Filter, Guard, Key, Metadata, PageSize, Source,
-    Statistics, Status,
+    ClaimId, Counts, Cursor, EntityRef, FailureNote, Filter, Guard, Imported, Key, Lease, Metadata,
+    PageSize, Source, Statistics, Status, SyncRecord,
 };
 
+use super::apply::plain_record;
 use crate::ground::{Ground, LEASE, entity_type, fail, product, request, shop, span};
 
 /// Keys whose order by bytes differs from that of any locale.
@@ -141,6 +142,69 @@ pub async fn filters_narrow_a_walk(ground: Ground) {
     assert_eq!(ground.walk(&due(true), 1).await, [pending, failed]);
 }
 
+pub async fn filters_narrow_together_as_the_reference_does(ground: Ground) {
+    let claim_id = ClaimId::random();
+    let mut records = Vec::new();
+    for (source, kind) in [("shop", "product"), ("shop", "customer"), ("other", "product")] {
+        for (id, until) in [("due", ground.now()), ("waits", ground.now().plus(span(1)))] {
+            let record =
+                |name: &str| plain_record(Key::new(source, kind, format!("{name} {id}")).unwrap());
+            let lease = Some(Lease { claim_id: claim_id.clone(), until });
+            let metadata = Metadata::new(json!({ "a": 1, "b": id })).unwrap();
+            records.push(SyncRecord { metadata: metadata.clone(), ..record("synced") });
+            records.push(SyncRecord { lease: lease.clone(), ..record("leased") });
+            records.push(SyncRecord { lease, metadata: metadata.clone(), ..record("tagged") });
+            records.push(SyncRecord { retry_at: Some(until), metadata, ..record("failed") });
+        }
+    }
+    records.sort_by(|a, b| a.key.cmp(&b.key));
+    for record in &records {
+        assert_eq!(ground.store.put(record).await.unwrap(), Imported::Stored);
+    }
+    let metadata = Metadata::new(json!({ "a": 1, "b": "due" })).unwrap();
+    for mask in 0..32_u8 {
+        let is_set = |bit: u8| mask & 1 << bit != 0;
+        for status in [Status::InProgress, Status::Failed].map(Some).into_iter().chain([None]) {
+            for due in [None, Some(true), Some(false)] {
+                let filter = Filter {
+                    source: is_set(0).then(shop),
+                    entity_type: is_set(1).then(|| entity_type("product")),
+                    status,
+                    due,
+                    claim_id: is_set(2).then(|| claim_id.clone()),
+                    metadata: is_set(3).then(|| metadata.clone()),
+                };
+                let passing = records.iter().filter(|one| filter.matches(one, ground.now()));
+                let expected: Vec<_> = passing.map(|record| record.key.clone()).collect();
+                let size = if is_set(4) { 3 } else { 100 };
+                assert_eq!(ground.walk(&filter, size).await, expected, "{filter:?}");
+            }
+        }
+    }
+}
+
+pub async fn what_is_due_is_listed_to_the_millisecond(ground: Ground) {
+    let [failed, leased, pending] = ["1", "2", "3"].map(product);
+    let due = |due| Filter { due: Some(due), ..Filter::default() };
+    for key in [&failed, &leased] {
+        ground.applied(key, &rules::created()).await;
+        let record = ground.lease(key).await;
+        let push = if key == &failed {
+            fail(&record, &FailureNote::transient("x"))
+        } else {
+            rules::renew(record.token, span(1_000))
+        };
+        ground.applied(key, &push).await;
+    }
+    ground.advance(999);
+    assert_eq!(ground.walk(&due(true), 1).await, []);
+    ground.advance(1);
+    ground.applied(&pending, &rules::created()).await;
+    assert_eq!(ground.walk(&due(true), 1).await, [failed, leased, pending]);
+    assert_eq!(ground.walk(&due(false), 1).await, []);
+    ground.is_sound().await;
+}
+
 pub async fn metadata_values_narrow_a_walk(ground: Ground) {
     let values = [
         json!({ "a": 1, "b": "x" }),
@@ -215,6 +279,16 @@ pub async fn a_cursor_is_good_as_text(ground: Ground) {
     let shop = Cursor::after_source(&Source::new("Shop").unwrap());
     let page = ground.store.list(&Filter::default(), Some(&shop), PageSize::ONE).await.unwrap();
     assert_eq!(page.records[0].key.source.as_str(), "shop");
+}
+
+pub async fn a_cursor_after_a_source_goes_on_with_the_next(ground: Ground) {
+    let sources = ["shop", "shop \u{10ffff}", "shop-eu", "shop\u{10ffff}", "shoq"];
+    let keys = sources.map(|source| Key::new(source, "product", "1").unwrap());
+    create_all(&ground, &keys).await;
+    let after = Cursor::after_source(&shop());
+    let page = ground.store.list(&Filter::default(), Some(&after), PageSize::MAX).await.unwrap();
+    let found: Vec<_> = page.records.into_iter().map(|record| record.key).collect();
+    assert_eq!(found, keys[1..]);
 }
 
 pub async fn sources_with_records_are_listed(ground: Ground) {
