@@ -168,7 +168,7 @@ impl Ground {
     }
 }
 
-fn namespace(name: &str) -> String {
+pub(crate) fn namespace(name: &str) -> String {
     let name = &name[..name.len().min(15)];
     format!("{name}_{:x}_{:x}", process::id(), rand::random::<u32>())
         .to_lowercase()

@@ -28,6 +28,8 @@
 //! sync_tracker_conformance::suite!(store, #[ignore = "needs MY_SERVER_URL"]);
 //! ```
 //!
+//! [`differential!`] makes one test more, of random sequences that are compared with the reference.
+//!
 //! New behaviours come with minor releases: a store that was wrong starts to fail.
 
 // Tests that happen to be a library: they may panic, and each runs on a thread of its own.
@@ -35,12 +37,14 @@
 
 #[doc(hidden)]
 pub mod behaviours;
+mod differential;
 mod faulty;
 mod ground;
 mod history;
 mod list;
 mod run;
 
+pub use self::differential::{Differential, Divergence, Played};
 pub use self::faulty::{Fault, FaultRates, FaultyStore};
 pub use self::ground::{Fixture, Ground, Guarded, Setup};
 pub use self::history::{Call, HistoryRecorder, NotLinearizable};

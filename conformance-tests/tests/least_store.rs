@@ -68,6 +68,7 @@ async fn store(setup: Setup) -> LeastStore {
 }
 
 sync_tracker_conformance::suite!(store);
+sync_tracker_conformance::differential!(store);
 
 /// Behind the layers that the tracker puts around every store.
 mod layered {

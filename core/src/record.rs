@@ -163,8 +163,8 @@ impl SyncRecord {
         Uuid::new_v5(&NAMESPACE, name.as_bytes())
     }
 
-    /// Checks that a record which did not come from changes could have: for raw imports and for
-    /// records read back from a server.
+    /// Checks a record that did not come from changes, for raw imports: that changes could have
+    /// made it, and that there is room for more.
     ///
     /// Imported counters may be 2^52 at most. That leaves room for 10^15 further changes, so no
     /// store needs to look for the end of the range.
@@ -184,6 +184,11 @@ impl SyncRecord {
                 return Err(Error::invalid(field, format!("is {number}"), "2^52"));
             }
         }
+        self.check_invariants()
+    }
+
+    /// Checks that the fields fit each other, as they do in every record that changes made.
+    pub(crate) fn check_invariants(&self) -> Result<(), Error> {
         let require = |holds: bool, field: &str, limit: &str| {
             if holds {
                 Ok(())

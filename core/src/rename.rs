@@ -69,12 +69,12 @@ pub(crate) async fn by_stashing<S: SyncStore + ?Sized>(
         if from == to {
             return Ok(Renamed::Moved);
         }
-        if stashed == Some(None) {
-            return Ok(Renamed::Refused(Refusal::AlreadyExists));
-        }
         let now = store.now().await?;
         if let Some(refusal) = record.rename_refusal(now) {
             return Ok(Renamed::Refused(refusal));
+        }
+        if stashed == Some(None) {
+            return Ok(Renamed::Refused(Refusal::AlreadyExists));
         }
         if let Some(refusal) = taken(store, &record, to).await? {
             return Ok(Renamed::Refused(refusal));

@@ -79,7 +79,7 @@ impl Discrepancies {
         record: &SyncRecord,
     ) -> Result<()> {
         let key = Some(&record.key);
-        if let Err(error) = record.validate() {
+        if let Err(error) = record.check_invariants() {
             self.expect(false, key, || error.to_string());
         }
         let got = store.get(&record.key).await?;

@@ -53,8 +53,8 @@ impl Change {
     /// Says why a store refused this change, from the record that it sent back and its time.
     ///
     /// The reason is the first demand of the **last** arm that does not hold. If an arm holds, the
-    /// record would have too many aliases, or an external id was taken; who holds it, the store has
-    /// to ask. If that explains nothing either, the record was written between the refusal and the
+    /// record would have too many aliases, or an external id was taken: the first that it would newly
+    /// hold, unless the store knows which. Who holds it, the store has to ask. If that explains nothing either, the record was written between the refusal and the
     /// reading.
     #[must_use]
     pub fn explain(&self, key: &Key, record: Option<&SyncRecord>, now: Timestamp) -> Refusal {
