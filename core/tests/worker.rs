@@ -105,15 +105,15 @@ async fn a_lease_is_renewed_while_the_handler_runs() {
     let tracker = tracker();
     created(&tracker, 1).await;
     let worker = Worker::new(&tracker, "shop", async |_| {
-        tokio::time::sleep(200 * MILLI).await;
+        tokio::time::sleep(1_500 * MILLI).await;
         Ok(Done::new())
     });
-    let handle = worker.unwrap().lease(60 * MILLI).spawn();
-    for _ in 0..15 {
-        tokio::time::sleep(10 * MILLI).await;
-        assert!(tracker.claim("shop").await.unwrap().is_empty(), "nobody else gets it");
-    }
+    let handle = worker.unwrap().lease(600 * MILLI).spawn();
     tokio::time::sleep(100 * MILLI).await;
+    for _ in 0..12 {
+        assert!(tracker.claim("shop").await.unwrap().is_empty(), "nobody else gets it");
+        tokio::time::sleep(100 * MILLI).await;
+    }
     let counts = handle.stop().await;
     assert_eq!((counts.synced, counts.leases_lost), (1, 0));
     assert_eq!(status(&tracker, 0).await, Status::Synced);
@@ -128,17 +128,21 @@ async fn a_worker_whose_lease_was_taken_drops_the_push_and_changes_nothing() {
     let worker = Worker::new(&tracker, "shop", move |_| {
         let seen = Arc::clone(&seen);
         async move {
-            tokio::time::sleep(300 * MILLI).await;
+            tokio::time::sleep(Duration::from_secs(20)).await;
             seen.fetch_add(1, Ordering::SeqCst);
             Ok(Done::new())
         }
     });
     let handle = worker.unwrap().lease(90 * MILLI).spawn();
-    tokio::time::sleep(10 * MILLI).await;
+    while handle.counts().claimed == 0 {
+        tokio::time::sleep(MILLI).await;
+    }
     // The id is forgotten and born again: the lease is gone with the record.
     assert_eq!(tracker.forget(product(0)).await.unwrap(), 1);
     let _ = tracker.mark_synced(product(0), "shop").external_id("other").await.unwrap();
-    tokio::time::sleep(150 * MILLI).await;
+    while handle.counts().leases_lost == 0 {
+        tokio::time::sleep(MILLI).await;
+    }
     let counts = handle.stop().await;
     assert_eq!((counts.leases_lost, counts.synced), (1, 0));
     assert_eq!(ended.load(Ordering::SeqCst), 0, "the handler was dropped");
@@ -150,10 +154,14 @@ async fn stopping_waits_for_handlers_and_claims_nothing_more() {
     let tracker = tracker();
     created(&tracker, 10).await;
     let worker = Worker::new(&tracker, "shop", async |_| {
-        tokio::time::sleep(50 * MILLI).await;
+        tokio::time::sleep(500 * MILLI).await;
         Ok(Done::new())
     });
-    let counts = worker.unwrap().concurrency(2).run_until(tokio::time::sleep(20 * MILLI)).await;
+    let handle = worker.unwrap().concurrency(2).spawn();
+    while handle.counts().claimed < 2 {
+        tokio::time::sleep(MILLI).await;
+    }
+    let counts = handle.stop().await;
     assert_eq!((counts.claimed, counts.synced), (2, 2));
     let statistics = tracker.statistics("shop").await.unwrap();
     assert_eq!(statistics.counts.in_status(Status::Pending), 8);
@@ -168,8 +176,12 @@ async fn a_handler_that_takes_too_long_to_stop_is_dropped_and_its_create_in_doub
         tokio::time::sleep(Duration::from_secs(60)).await;
         Ok(Done::new())
     });
-    let worker = worker.unwrap().grace(20 * MILLI);
-    let counts = worker.run_until(tokio::time::sleep(20 * MILLI)).await;
+    let started = async {
+        while status(&tracker, 0).await != Status::InProgress {
+            tokio::time::sleep(MILLI).await;
+        }
+    };
+    let counts = worker.unwrap().grace(20 * MILLI).run_until(started).await;
     assert_eq!(counts.failed, 1);
     let record = tracker.record(product(0), "shop").await.unwrap().unwrap();
     assert_eq!(record.status(), Status::Failed);
@@ -187,19 +199,24 @@ async fn a_remote_that_asks_for_patience_pauses_the_source() {
         let call = counted.fetch_add(1, Ordering::SeqCst);
         async move {
             if call == 0 {
-                return Err(Failed::throttled("429").retry_after(100 * MILLI));
+                return Err(Failed::throttled("429").retry_after(800 * MILLI));
             }
             Ok(Done::new())
         }
     });
     let worker = worker.unwrap().concurrency(1).idle(MILLI, 5 * MILLI);
-    let handle = worker.spawn();
-    tokio::time::sleep(50 * MILLI).await;
-    assert_eq!(calls.load(Ordering::SeqCst), 1, "nothing is pushed meanwhile");
-    let pause = tracker.paused("shop").await.unwrap().unwrap();
+    let run = tokio::spawn(worker.run_until_idle());
+    let pause = loop {
+        if let Some(pause) = tracker.paused("shop").await.unwrap() {
+            break pause;
+        }
+        tokio::time::sleep(MILLI).await;
+    };
     assert_eq!(pause.reason.as_str(), "throttled");
+    let before = calls.load(Ordering::SeqCst);
     tokio::time::sleep(200 * MILLI).await;
-    let counts = handle.stop().await;
+    assert_eq!(calls.load(Ordering::SeqCst), before, "nothing is pushed meanwhile");
+    let counts = run.await.unwrap();
     assert_eq!((counts.throttled, counts.synced), (1, 20));
     assert_eq!(status(&tracker, 0).await, Status::Synced, "and no attempt was charged");
 }
