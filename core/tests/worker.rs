@@ -295,3 +295,25 @@ async fn over_a_store_that_loses_replies_everything_is_pushed_and_nothing_create
     }
     assert!(faults_seen > 0, "some calls failed for good, or this shows nothing");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_rests_longer_and_longer_while_nothing_is_due_and_briefly_after_work() {
+    let tracker = tracker();
+    let worker = Worker::new(&tracker, "shop", async |_| Ok(Done::new())).unwrap();
+    let handle = worker.idle(50 * MILLI, Duration::from_secs(5)).spawn();
+    // Rests of 50, 100, … 3,200 ms, then of 5 s: it looks at 16.35 s, and next at 21.35 s.
+    tokio::time::sleep(Duration::from_secs(17)).await;
+    let pushed_after = async |id| {
+        let since = tokio::time::Instant::now();
+        tracker.created(product(id)).await.unwrap();
+        while status(&tracker, id).await != Status::Synced {
+            tokio::time::sleep(10 * MILLI).await;
+        }
+        since.elapsed()
+    };
+    let first = pushed_after(0).await;
+    assert!((4_000 * MILLI..5_000 * MILLI).contains(&first), "{first:?}");
+    let second = pushed_after(1).await;
+    assert!(second <= 200 * MILLI, "{second:?}");
+    assert_eq!(handle.stop().await.synced, 2);
+}
