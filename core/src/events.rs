@@ -45,6 +45,18 @@ pub enum Event {
     Redriven(Arc<SyncRecord>),
     /// A create in doubt turned out to have left nothing.
     DoubtSettled(Arc<SyncRecord>),
+    /// The object changed in the remote, and nothing changed here: it is to be taken over.
+    RemoteChanged(Arc<SyncRecord>),
+    /// The object was deleted in the remote, or is missing there, and nothing changed here.
+    RemoteDeleted(Arc<SyncRecord>),
+    /// What is in the remote was taken over.
+    RemoteAccepted(Arc<SyncRecord>),
+    /// Both sides changed.
+    ConflictOpened(Arc<SyncRecord>),
+    /// A conflict was resolved.
+    ConflictResolved(Arc<SyncRecord>),
+    /// External ids were merged in the remote.
+    ExternalIdsMerged(Arc<SyncRecord>),
     /// A record was erased: forgotten, or purged.
     Removed(Key),
     /// A record was moved to another key.
@@ -77,7 +89,13 @@ impl Event {
             | Self::DeadLettered(record)
             | Self::Dismissed(record)
             | Self::Redriven(record)
-            | Self::DoubtSettled(record) => Some(record),
+            | Self::DoubtSettled(record)
+            | Self::RemoteChanged(record)
+            | Self::RemoteDeleted(record)
+            | Self::RemoteAccepted(record)
+            | Self::ConflictOpened(record)
+            | Self::ConflictResolved(record)
+            | Self::ExternalIdsMerged(record) => Some(record),
             Self::Removed(_) | Self::Renamed { .. } | Self::Paused(_) | Self::Resumed(_) => None,
         }
     }
@@ -99,6 +117,12 @@ pub(crate) enum Transition {
     Dismissed,
     Redriven,
     DoubtSettled,
+    RemoteChanged,
+    RemoteDeleted,
+    RemoteAccepted,
+    ConflictOpened,
+    ConflictResolved,
+    ExternalIdsMerged,
 }
 
 impl Transition {
@@ -119,6 +143,12 @@ impl Transition {
             Self::Dismissed => Event::Dismissed(record),
             Self::Redriven => Event::Redriven(record),
             Self::DoubtSettled => Event::DoubtSettled(record),
+            Self::RemoteChanged => Event::RemoteChanged(record),
+            Self::RemoteDeleted => Event::RemoteDeleted(record),
+            Self::RemoteAccepted => Event::RemoteAccepted(record),
+            Self::ConflictOpened => Event::ConflictOpened(record),
+            Self::ConflictResolved => Event::ConflictResolved(record),
+            Self::ExternalIdsMerged => Event::ExternalIdsMerged(record),
         }
     }
 }

@@ -37,14 +37,17 @@ mod entity;
 mod error;
 mod events;
 mod failure;
+mod fingerprint;
 mod holding;
 mod ids;
 mod key;
 pub mod layers;
 mod ledger;
 mod metadata;
+mod observation;
 mod page;
 mod pause;
+pub mod policy;
 mod push_result;
 mod record;
 mod remote;
@@ -74,10 +77,12 @@ pub use self::entity::{IntoEntity, Trackable};
 pub use self::error::{Error, ErrorKind, Result};
 pub use self::events::{Event, Events, Listener};
 pub use self::failure::{Failure, FailureClass, FailureNote};
+pub use self::fingerprint::Fingerprinter;
 pub use self::ids::{ChangeId, ClaimId};
 pub use self::key::{EntityId, EntityRef, EntityType, ExternalId, Key, Source};
 pub use self::ledger::{Imported, Ledger, Removal, first_found};
 pub use self::metadata::{Metadata, MetadataMerge};
+pub use self::observation::{Freshness, Observation, RemoteState, Verdict, Via};
 pub use self::page::{Cursor, Filter, Page, PageSize};
 pub use self::pause::{Pause, PauseReason, PauseRequest};
 pub use self::push_result::{Done, Failed, PushResult};
@@ -89,9 +94,11 @@ pub use self::status::{Operation, Status};
 pub use self::store::SyncStore;
 pub use self::time::{ManualClock, Millis, StoreClock, Timestamp};
 pub use self::tracker::{
-    Batch, BatchProgress, BatchReport, BindExternalId, ChangeRecord, ClaimDue, ClaimedPushes,
-    FailPush, ItemReport, LocalChange, LocalChanges, MarkFailed, MarkSynced, PauseSource, Purge,
-    Push, Query, ReleasePush, RenewPush, SourceOutcome, Tracker,
+    AcceptRemote, Batch, BatchProgress, BatchReport, BindExternalId, ChangeRecord, ClaimDue,
+    ClaimedPushes, EncounterRemote, FailPush, Found, InboundCounts, ItemReport, LocalChange,
+    LocalChanges, MarkFailed, MarkSynced, Merged, ObserveRemote, Observed, PauseSource, Plausible,
+    Purge, Push, Query, ReleasePush, RenewPush, ResolveConflict, SourceOutcome, Sweep, SweepReport,
+    Swept, Tracker,
 };
 pub use self::tracking::{Tracked, TrackingRules, TypeRules};
 pub use self::verify::{Discrepancy, verify};

@@ -48,8 +48,11 @@ pub struct SyncRecord {
     pub remote_version: Option<RemoteVersion>,
     /// The highest remote version that was observed.
     pub remote_seen: Option<RemoteVersion>,
-    /// When the object was seen to be deleted in the remote.
+    /// When the object was seen to be deleted in the remote, or was missed there.
     pub remote_deleted_at: Option<Timestamp>,
+    /// When there was last evidence that the object is in the remote: news of it, a push that
+    /// succeeded, a listing. A sweep misses what it did not see since it began.
+    pub sighted_at: Option<Timestamp>,
     /// The content that both sides last agreed on.
     pub base: Option<Fingerprint>,
     /// Content of own pushes that may come back as webhooks, oldest first, at most
@@ -104,6 +107,7 @@ impl SyncRecord {
             remote_version: None,
             remote_seen: None,
             remote_deleted_at: None,
+            sighted_at: None,
             base: None,
             echoes: Vec::new(),
             attempts: 0,

@@ -103,6 +103,14 @@ text_type! {
     Fingerprint, field = "fingerprint", max = 128, check = tagged
 }
 
+impl Fingerprint {
+    /// What comes before the first colon: it names the algorithm.
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        self.as_str().split_once(':').map_or("", |(tag, _)| tag)
+    }
+}
+
 fn tagged(field: &'static str, text: &str) -> Result<(), Error> {
     match text.split_once(':') {
         Some((tag, hash)) if !tag.is_empty() && !hash.is_empty() => Ok(()),

@@ -43,6 +43,7 @@ pub(crate) fn full_record(key: Key) -> SyncRecord {
         remote_version: Some(RemoteVersion::Sequence(5)),
         remote_seen: Some(RemoteVersion::Sequence(6)),
         remote_deleted_at: Some(at(1_600_000_000_011)),
+        sighted_at: Some(at(1_600_000_000_012)),
         base: Some(fingerprint("ba5e")),
         echoes: vec![fingerprint("e1"), fingerprint("e2"), fingerprint("e1")],
         attempts: 2,
@@ -82,6 +83,7 @@ pub(crate) fn plain_record(key: Key) -> SyncRecord {
         remote_version: None,
         remote_seen: None,
         remote_deleted_at: None,
+        sighted_at: None,
         base: None,
         echoes: Vec::new(),
         attempts: 0,
@@ -229,6 +231,7 @@ fn operations() -> Vec<Patch> {
         patches.push(Patch { updated_at: op, ..none() });
         patches.push(Patch { deleted_at: op, ..none() });
         patches.push(Patch { remote_deleted_at: op, ..none() });
+        patches.push(Patch { sighted_at: op, ..none() });
     }
     for version in versions() {
         patches.push(Patch { remote_version: FactOp::Set(version.clone()), ..none() });

@@ -239,6 +239,7 @@ pub async fn numbers_and_instants_come_back_at_their_limits(ground: Ground) {
                 updated_at: Some(instant),
                 deleted_at: Some(instant),
                 remote_deleted_at: Some(instant),
+                sighted_at: Some(instant),
                 synced_at: Some(instant),
                 pending_since: Some(instant),
                 retry_at: Some(instant),

@@ -87,7 +87,7 @@ pub(super) fn guard(demands: &Fields, scene: &Scene<'_>) -> Guard {
     }
 }
 
-pub(super) const OPERATIONS: usize = 21;
+pub(super) const OPERATIONS: usize = 22;
 
 /// The operations that are picked; the others keep what there is.
 pub(super) fn patch(operations: &Fields, scene: &mut Scene<'_>) -> Patch {
@@ -110,6 +110,7 @@ pub(super) fn patch(operations: &Fields, scene: &mut Scene<'_>) -> Patch {
         updated_at: instant_op(next()),
         deleted_at: instant_op(next()),
         remote_deleted_at: instant_op(next()),
+        sighted_at: instant_op(next()),
         synced_at: next()
             .map(|pick| pick.of(&[SyncedAtOp::Now, SyncedAtOp::Now, SyncedAtOp::Clear]))
             .unwrap_or_default(),
@@ -234,7 +235,7 @@ pub(super) fn position(
     (after, PageSize::new(size.of(&[100, 1, 2, 3, 9])).unwrap())
 }
 
-pub(super) const RECORD: usize = 28;
+pub(super) const RECORD: usize = 29;
 
 /// A counter that no 32 bits hold, far enough from the largest that may be imported.
 const LARGE: u64 = (1 << 52) - (1 << 20);
@@ -282,6 +283,7 @@ pub(super) fn record(base: Pick, fields: &Fields, scene: &mut Scene<'_>) -> Sync
             Some(pick) => (pick.also().below(4) > 0).then(|| scene.remote_version(pick)),
         },
         remote_deleted_at: optional(next(), base.remote_deleted_at, scene),
+        sighted_at: optional(next(), base.sighted_at, scene),
         base: match next() {
             None => base.base,
             Some(pick) => (pick.also().below(4) > 0).then(|| scene.fingerprint(pick)),

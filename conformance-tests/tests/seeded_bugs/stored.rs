@@ -94,6 +94,7 @@ fn each_instant(record: &mut SyncRecord, change: impl Fn(i64) -> i64) {
         &mut record.deleted_at,
         &mut record.synced_at,
         &mut record.remote_deleted_at,
+        &mut record.sighted_at,
         &mut record.retry_at,
     ];
     let lease = record.lease.iter_mut().map(|lease| &mut lease.until);

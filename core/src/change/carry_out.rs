@@ -23,6 +23,7 @@ impl Patch {
             updated_at,
             deleted_at,
             remote_deleted_at,
+            sighted_at,
             synced_at,
             remote_version,
             remote_seen,
@@ -53,6 +54,7 @@ impl Patch {
         updated_at.carry_out(&mut record.updated_at, now);
         deleted_at.carry_out(&mut record.deleted_at, now);
         remote_deleted_at.carry_out(&mut record.remote_deleted_at, now);
+        sighted_at.carry_out(&mut record.sighted_at, now);
         match synced_at {
             SyncedAtOp::Keep => {}
             SyncedAtOp::Now => record.synced_at = record.synced_at.max(Some(now)),
@@ -95,7 +97,8 @@ impl Patch {
         match *conflict {
             ConflictOp::Keep => {}
             ConflictOp::Open(kind) => {
-                record.conflict.get_or_insert(Conflict { kind, since: now });
+                let since = record.conflict.map_or(now, |open| open.since);
+                record.conflict = Some(Conflict { kind, since });
             }
             ConflictOp::Clear => record.conflict = None,
         }
@@ -120,6 +123,7 @@ impl IncarnationOp {
         record.remote_version = None;
         record.remote_seen = None;
         record.remote_deleted_at = None;
+        record.sighted_at = None;
         record.base = None;
         record.echoes.clear();
         record.in_doubt = false;

@@ -76,6 +76,12 @@ impl Change {
         Self { id: ChangeId::random(), arms: arms.into() }
     }
 
+    /// A change of a rule that has 1 to 4 cases, by what it is told.
+    pub(crate) fn of_cases(arms: Vec<Arm>) -> Self {
+        debug_assert!((1..=Self::MAX_ARMS).contains(&arms.len()), "{} arms", arms.len());
+        Self { id: ChangeId::random(), arms }
+    }
+
     /// The same change under another id.
     #[must_use]
     pub fn with_id(self, id: ChangeId) -> Self {

@@ -38,6 +38,8 @@ pub struct Patch {
     pub deleted_at: InstantOp,
     /// When the object was seen to be deleted in the remote.
     pub remote_deleted_at: InstantOp,
+    /// When the object was last seen in the remote.
+    pub sighted_at: InstantOp,
     /// When both sides were last in step.
     pub synced_at: SyncedAtOp,
     /// The remote version accepted or pushed.
@@ -272,7 +274,7 @@ pub enum ConflictOp {
     /// Leave it.
     #[default]
     Keep,
-    /// Open one of this kind. One that is open stays as it is.
+    /// Open one of this kind. One that is open becomes of this kind, and keeps its instant.
     Open(ConflictKind),
     /// Close it.
     Clear,

@@ -10,8 +10,9 @@ use super::{
 ///
 /// A store composes one statement for each shape and keeps it; the values are always bound. The
 /// rules have few shapes, but changes of a caller's own may have any: bound what is kept. The
-/// three optional facts of a success (remote version, remote seen, base) count as one: if any is
-/// set, the statement carries all three, bound as null where one is to be kept.
+/// optional facts about the remote (its version, what was seen, the base, an echo that is expected no
+/// more) count as one: if one of the first three is set, the statement carries all four, bound as
+/// null where one is to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shape([ArmShape; Change::MAX_ARMS]);
 
@@ -115,6 +116,7 @@ fn patch(bits: &mut Bits, patch: &Patch) {
         updated_at,
         deleted_at,
         remote_deleted_at,
+        sighted_at,
         synced_at,
         remote_version,
         remote_seen,
@@ -152,7 +154,7 @@ fn patch(bits: &mut Bits, patch: &Patch) {
         SyncedRevisionOp::Max(_) => 1,
         SyncedRevisionOp::ToRevision => 2,
     });
-    for instant in [updated_at, deleted_at, remote_deleted_at] {
+    for instant in [updated_at, deleted_at, remote_deleted_at, sighted_at] {
         bits.push(match instant {
             InstantOp::Keep => 0,
             InstantOp::Now => 1,
@@ -165,13 +167,7 @@ fn patch(bits: &mut Bits, patch: &Patch) {
         SyncedAtOp::Now => 1,
         SyncedAtOp::Clear => 2,
     });
-    facts(bits, [fact(remote_version), fact(remote_seen), fact(base)]);
-    bits.push(match echoes {
-        EchoesOp::Keep => 0,
-        EchoesOp::Push(_) => 1,
-        EchoesOp::Remove(_) => 2,
-        EchoesOp::Clear => 3,
-    });
+    facts(bits, [fact(remote_version), fact(remote_seen), fact(base)], echoes);
     bits.push(match attempts {
         AttemptsOp::Keep => 0,
         AttemptsOp::Reset => 1,
@@ -227,10 +223,18 @@ fn fact<T>(op: &FactOp<T>) -> u8 {
     }
 }
 
-/// Keeping and setting are one form as soon as one of the facts is set.
-fn facts(bits: &mut Bits, facts: [u8; 3]) {
+/// As soon as one of the facts is set, keeping and setting are one form, and so are keeping the
+/// echoes and removing one.
+fn facts(bits: &mut Bits, facts: [u8; 3], echoes: &EchoesOp) {
     let any_set = facts.contains(&1);
     for fact in facts {
         bits.push(if fact == 0 && any_set { 1 } else { fact });
     }
+    bits.push(match echoes {
+        EchoesOp::Keep if any_set => 2,
+        EchoesOp::Keep => 0,
+        EchoesOp::Push(_) => 1,
+        EchoesOp::Remove(_) => 2,
+        EchoesOp::Clear => 3,
+    });
 }

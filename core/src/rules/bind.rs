@@ -1,7 +1,7 @@
 //! Binding: which external id is an entity's.
 
 use crate::change::{
-    Arm, Change, ExternalIdDemand, ExternalIdOp, FlagOp, Guard, Patch, RevisionOp,
+    Arm, Change, ExternalIdDemand, ExternalIdOp, FlagOp, Guard, InstantOp, Patch, RevisionOp,
 };
 use crate::key::ExternalId;
 
@@ -41,6 +41,7 @@ impl Bind {
     pub fn change(&self) -> Change {
         let bound = Patch {
             external_id: ExternalIdOp::Set(self.external_id.clone()),
+            sighted_at: InstantOp::Now,
             in_doubt: FlagOp::Clear,
             ..Patch::default()
         };

@@ -1,9 +1,9 @@
 //! Success: the remote holds a state of ours.
 
 use crate::change::{
-    Arm, AttemptsOp, Change, ExternalIdDemand, ExternalIdOp, FactOp, FailureOp, FlagOp, Guard,
-    HeldOp, IncarnationOp, InstantOp, LeaseOp, MetadataOp, Patch, RetryOp, RevisionOp, SyncedAtOp,
-    SyncedRevisionOp,
+    Arm, AttemptsOp, Change, EchoesOp, ExternalIdDemand, ExternalIdOp, FactOp, FailureOp, FlagOp,
+    Guard, HeldOp, IncarnationOp, InstantOp, LeaseOp, MetadataOp, Patch, RetryOp, RevisionOp,
+    SyncedAtOp, SyncedRevisionOp,
 };
 use crate::counter::{Incarnation, Revision, Token};
 use crate::key::ExternalId;
@@ -19,7 +19,8 @@ pub struct Success {
     pub external_id: Option<ExternalId>,
     /// The version of the object after the push.
     pub remote_version: Option<RemoteVersion>,
-    /// The content that was pushed.
+    /// The content that was pushed. With the version it is no longer
+    /// [expected back](super::expect_echo).
     pub fingerprint: Option<Fingerprint>,
     /// What to do to the metadata.
     pub metadata: MetadataOp,
@@ -47,15 +48,22 @@ impl Success {
     fn patch(&self) -> Patch {
         let Self { external_id, remote_version, fingerprint, metadata } = self;
         let version = fact(remote_version.as_ref());
+        let echoes = match (fingerprint, remote_version) {
+            // The event of this push is told by its version and by the base.
+            (Some(pushed), Some(_)) => EchoesOp::Remove(pushed.clone()),
+            _ => EchoesOp::Keep,
+        };
         Patch {
             external_id: match external_id {
                 Some(id) => ExternalIdOp::Set(id.clone()),
                 None => ExternalIdOp::Keep,
             },
+            sighted_at: InstantOp::Now,
             synced_at: SyncedAtOp::Now,
             remote_version: version.clone(),
             remote_seen: version,
             base: fact(fingerprint.as_ref()),
+            echoes,
             attempts: AttemptsOp::Reset,
             in_doubt: FlagOp::Clear,
             held: HeldOp::Clear,
@@ -187,7 +195,7 @@ impl Completion {
 
 fn delete_completed(holder: Guard, revision: Revision, metadata: &MetadataOp) -> Change {
     let success = Success { metadata: metadata.clone(), ..Success::default() };
-    let done = Patch { lease: LeaseOp::Drop, ..success.patch() };
+    let done = Patch { sighted_at: InstantOp::Keep, lease: LeaseOp::Drop, ..success.patch() };
     let restored = Guard { deleted: Some(false), ..holder.clone() };
     Change::of([
         Arm {

@@ -8,6 +8,8 @@ use crate::entity::IntoEntity;
 use crate::error::{Error, Result};
 use crate::events::Transition;
 use crate::key::{Key, Source};
+use crate::record::SyncRecord;
+use crate::remote::Fingerprint;
 use crate::rules;
 
 /// A change of one record to be made.
@@ -17,7 +19,7 @@ pub struct ChangeRecord {
     tracker: Tracker,
     key: Result<Key>,
     change: Change,
-    event: Transition,
+    event: Option<Transition>,
 }
 
 impl Tracker {
@@ -54,8 +56,34 @@ impl Tracker {
         self.change_record(key_of(entity, source), rules::not_there(), Transition::DoubtSettled)
     }
 
+    /// Expects this content to come back as an event: said before it is pushed without a claim. A
+    /// claimed push [says it itself](crate::Push::expect_echo).
+    ///
+    /// See [`rules::expect_echo`].
+    pub fn expect_echo(
+        &self,
+        entity: impl IntoEntity,
+        source: impl TryInto<Source, Error: Into<Error>>,
+        content: &Fingerprint,
+    ) -> ChangeRecord {
+        self.change_quietly(key_of(entity, source), rules::expect_echo(None, content))
+    }
+
+    /// What a [sweep](Tracker::finish_sweep) missed is gone indeed, and the entity was deleted
+    /// locally **before** this call. Refused if the record was written since it was read, such as by
+    /// an event about the object.
+    pub fn accept_missing(&self, record: &SyncRecord) -> ChangeRecord {
+        let change = rules::accept_missed(record);
+        self.change_record(Ok(record.key.clone()), change, Transition::RemoteAccepted)
+    }
+
+    /// A change that nobody is told of.
+    pub(crate) fn change_quietly(&self, key: Result<Key>, change: Change) -> ChangeRecord {
+        ChangeRecord { tracker: self.clone(), key, change, event: None }
+    }
+
     fn change_record(&self, key: Result<Key>, change: Change, event: Transition) -> ChangeRecord {
-        ChangeRecord { tracker: self.clone(), key, change, event }
+        ChangeRecord { tracker: self.clone(), key, change, event: Some(event) }
     }
 }
 
@@ -65,6 +93,6 @@ impl IntoFuture for ChangeRecord {
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { tracker, key, change, event } = self;
-        Box::pin(async move { tracker.apply(&key?, &change, Some(event)).await })
+        Box::pin(async move { tracker.apply(&key?, &change, event).await })
     }
 }

@@ -5,10 +5,37 @@ use crate::entity::{IntoEntity, Trackable};
 use crate::error::{Error, Result};
 use crate::key::{EntityType, ExternalId, Source};
 use crate::metadata::Metadata;
+use crate::observation::Via;
 use crate::record::SyncRecord;
 use crate::status::Status;
 
+/// A record that an external id leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The record.
+    pub record: SyncRecord,
+    /// How the id leads there.
+    pub via: Via,
+}
+
 impl Tracker {
+    /// The record of the source and entity type that this external id leads to, and how. Of a
+    /// tombstone its status tells, see [`SyncRecord::is_tombstone`].
+    ///
+    /// # Errors
+    ///
+    /// As [`by_external_id`](Self::by_external_id).
+    pub async fn lookup(
+        &self,
+        source: impl TryInto<Source, Error: Into<Error>>,
+        entity_type: impl TryInto<EntityType, Error: Into<Error>>,
+        external_id: impl TryInto<ExternalId, Error: Into<Error>>,
+    ) -> Result<Option<Found>> {
+        let id = external_id.try_into().map_err(Into::into)?;
+        let record = self.by_external_id(source, entity_type, id.clone()).await?;
+        Ok(record.and_then(|record| record.via(&id).map(|via| Found { record, via })))
+    }
+
     /// The record of the entity in the source.
     ///
     /// # Errors

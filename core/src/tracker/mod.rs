@@ -4,13 +4,18 @@ mod batch;
 mod bind;
 mod change;
 mod claim;
+mod conflict;
 mod failed;
+mod inbound;
 mod local;
 mod lookups;
+mod merge;
+mod observe;
 mod pause;
 mod push;
 mod query;
 mod retention;
+mod sweep;
 mod synced;
 
 use std::future::Future;
@@ -22,15 +27,23 @@ pub use self::batch::{Batch, BatchProgress, BatchReport, ItemReport};
 pub use self::bind::BindExternalId;
 pub use self::change::ChangeRecord;
 pub use self::claim::{ClaimDue, ClaimedPushes};
+pub use self::conflict::{EncounterRemote, ResolveConflict};
 pub use self::failed::MarkFailed;
+pub use self::inbound::InboundCounts;
 pub use self::local::{LocalChange, LocalChanges, SourceOutcome};
+pub use self::lookups::Found;
+pub use self::merge::Merged;
+pub use self::observe::{AcceptRemote, ObserveRemote, Observed};
 pub use self::pause::PauseSource;
 pub use self::push::{FailPush, Push, ReleasePush, RenewPush};
 pub use self::query::Query;
 pub use self::retention::Purge;
+pub use self::sweep::{Plausible, Sweep, SweepReport, Swept};
 pub use self::synced::MarkSynced;
 
 use tokio::task::JoinHandle;
+
+use self::inbound::Inbound;
 
 use crate::change::{Change, Outcome};
 use crate::entity::IntoEntity;
@@ -85,6 +98,7 @@ pub struct Tracker {
     store: Arc<dyn SyncStore>,
     settings: Arc<Settings>,
     events: EventBus,
+    inbound: Arc<Inbound>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,18 +120,18 @@ impl Tracker {
             schedule: RetrySchedule::default(),
             rules: TrackingRules::default(),
         };
-        Self::with_settings(settings, EventBus::new())
+        Self::with_settings(settings, EventBus::new(), Arc::default())
     }
 
-    fn with_settings(settings: Settings, events: EventBus) -> Self {
+    fn with_settings(settings: Settings, events: EventBus, inbound: Arc<Inbound>) -> Self {
         let layered = Deadline::new(Retry::new(Arc::clone(&settings.given)), settings.deadline);
-        Self { store: Arc::new(layered), settings: Arc::new(settings), events }
+        Self { store: Arc::new(layered), settings: Arc::new(settings), events, inbound }
     }
 
     fn changed(self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Arc::unwrap_or_clone(self.settings);
         change(&mut settings);
-        Self::with_settings(settings, self.events)
+        Self::with_settings(settings, self.events, self.inbound)
     }
 
     /// Gives every call this long.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::{Call, MarkSynced, Tracker};
+use super::{Call, ChangeRecord, MarkSynced, Tracker};
 use crate::change::{Change, Outcome};
 use crate::counter::{Revision, Token};
 use crate::error::Result;
@@ -16,6 +16,7 @@ use crate::failure::FailureNote;
 use crate::ids::ChangeId;
 use crate::key::{EntityRef, ExternalId, Key};
 use crate::record::SyncRecord;
+use crate::remote::Fingerprint;
 use crate::rules;
 use crate::status::Operation;
 use crate::time::Millis;
@@ -128,6 +129,21 @@ impl Push {
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether this content is in the remote already, so that there is nothing to push: report
+    /// [`synced`](Self::synced) at once.
+    #[must_use]
+    pub fn is_unchanged(&self, content: &Fingerprint) -> bool {
+        self.operation() == Operation::Update && self.record.is_unchanged(content)
+    }
+
+    /// Expects this content to come back as an event: said before it is sent.
+    ///
+    /// See [`rules::expect_echo`].
+    pub fn expect_echo(&self, content: &Fingerprint) -> ChangeRecord {
+        let change = rules::expect_echo(Some(self.token()), content);
+        self.tracker.change_quietly(Ok(self.key().clone()), change)
     }
 
     fn token(&self) -> Token {

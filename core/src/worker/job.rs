@@ -16,60 +16,80 @@ use crate::failure::{FailureClass, FailureNote};
 use crate::key::{EntityRef, ExternalId, Source};
 use crate::push_result::{Done, Failed, PushResult};
 use crate::record::SyncRecord;
+use crate::remote::Fingerprint;
+use crate::rules;
 use crate::status::{Operation, Status};
-use crate::tracker::{Push, Tracker};
+use crate::tracker::{ChangeRecord, Push, Tracker};
 
 /// What a handler is to push. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Job(Arc<SyncRecord>);
+pub struct Job {
+    record: Arc<SyncRecord>,
+    tracker: Tracker,
+}
 
 impl Job {
     /// What to do in the remote.
     #[must_use]
     pub fn operation(&self) -> Operation {
-        self.0.operation()
+        self.record.operation()
     }
 
     /// The entity.
     #[must_use]
     pub fn entity(&self) -> &EntityRef {
-        &self.0.key.entity
+        &self.record.key.entity
     }
 
     /// The id of the object in the source, if it is known.
     #[must_use]
     pub fn external_id(&self) -> Option<&ExternalId> {
-        self.0.external_id.as_ref()
+        self.record.external_id.as_ref()
     }
 
     /// The revision that is pushed.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        self.0.revision
+        self.record.revision
     }
 
     /// Whether an earlier create was sent and its outcome is unknown: look before you create.
     #[must_use]
     pub fn in_doubt(&self) -> bool {
-        self.0.in_doubt
+        self.record.in_doubt
     }
 
     /// Which attempt this is, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.0.attempts
+        self.record.attempts
     }
 
     /// The idempotency key to send with a create, the same for every attempt.
     #[must_use]
     pub fn idempotency_key(&self) -> Uuid {
-        self.0.idempotency_key()
+        self.record.idempotency_key()
     }
 
     /// The record as it was claimed.
     #[must_use]
     pub fn record(&self) -> &SyncRecord {
-        &self.0
+        &self.record
+    }
+
+    /// Whether this content is in the remote already, so that there is nothing to push: answer
+    /// [`Done`] at once.
+    #[must_use]
+    pub fn is_unchanged(&self, content: &Fingerprint) -> bool {
+        self.operation() == Operation::Update && self.record.is_unchanged(content)
+    }
+
+    /// Expects this content to come back as an event: said before it is sent.
+    ///
+    /// See [`rules::expect_echo`].
+    pub fn expect_echo(&self, content: &Fingerprint) -> ChangeRecord {
+        let change = rules::expect_echo(Some(self.record.token), content);
+        self.tracker.change_quietly(Ok(self.record.key.clone()), change)
     }
 }
 
@@ -121,7 +141,8 @@ impl<H: Handler> Running<H> {
     }
 
     async fn wait(&self, push: &mut Push) -> Ended {
-        let job = Job(Arc::new(push.record().clone()));
+        let record = Arc::new(push.record().clone());
+        let job = Job { record, tracker: self.tracker.clone() };
         let handler = Arc::clone(&self.handler);
         let mut task = Task(tokio::spawn(async move { handler.push(job).await }));
         let mut renewals = tokio::time::interval(self.lease / 3);
