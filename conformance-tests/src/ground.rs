@@ -11,6 +11,7 @@ use sync_tracker_core::{
     Key, ManualClock, Millis, Outcome, PageSize, Refusal, Source, StoreClock, SyncRecord,
     SyncStore, Timestamp,
 };
+use tokio::task::yield_now;
 
 /// How a behaviour wants its store opened.
 #[derive(Clone, Debug)]
@@ -149,22 +150,28 @@ impl Ground {
 
     /// The keys of every page of a walk.
     pub(crate) async fn walk(&self, filter: &Filter, size: usize) -> Vec<Key> {
-        let size = PageSize::new(size).expect("within range");
-        let (mut keys, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.store.list(filter, after.as_ref(), size).await.expect("a page");
-            assert!(page.records.len() <= size.get(), "no page is larger than asked for");
-            keys.extend(page.records.into_iter().map(|record| record.key));
-            after = page.next;
-            if after.is_none() {
-                return keys;
-            }
-        }
+        walk(&*self.store, filter, size).await
     }
 
     /// Checks that every index agrees with the records.
     pub(crate) async fn is_sound(&self) {
         assert_eq!(self.store.verify().await.expect("the store is verified"), []);
+    }
+}
+
+/// The keys of every page of a walk. Others get their turn between pages.
+pub(crate) async fn walk(store: &dyn SyncStore, filter: &Filter, size: usize) -> Vec<Key> {
+    let size = PageSize::new(size).expect("within range");
+    let (mut keys, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list(filter, after.as_ref(), size).await.expect("a page");
+        assert!(page.records.len() <= size.get(), "no page is larger than asked for");
+        keys.extend(page.records.into_iter().map(|record| record.key));
+        after = page.next;
+        if after.is_none() {
+            return keys;
+        }
+        yield_now().await;
     }
 }
 

@@ -128,6 +128,7 @@ macro_rules! with_behaviours {
                 a_walk_sees_each_record_once_whatever_the_page_size,
                 a_cursor_outlives_the_record_it_stands_on,
                 a_walk_is_stable_under_writes,
+                walks_among_writers_see_what_stays_once,
                 filters_narrow_a_walk,
                 filters_narrow_together_as_the_reference_does,
                 what_is_due_is_listed_to_the_millisecond,
@@ -182,6 +183,8 @@ macro_rules! with_behaviours {
                 claims_are_disjoint,
                 an_expired_lease_goes_to_one_claimer,
                 a_change_replayed_in_parallel_is_applied_once,
+                replays_in_parallel_are_known_for_sixteen_changes,
+                a_change_replayed_among_others_is_applied_once,
                 a_change_racing_a_success_is_not_lost,
                 of_many_writers_with_one_version_one_wins,
                 a_change_racing_a_removal_is_not_lost,
@@ -189,6 +192,10 @@ macro_rules! with_behaviours {
                 of_many_imports_one_gets_the_external_id,
                 a_dropped_call_leaves_nothing_torn,
                 what_concurrent_callers_see_has_an_order,
+            }
+            owners {
+                two_that_want_each_others_external_id_keep_their_own,
+                in_a_free_for_all_an_external_id_has_one_owner,
             }
         }
     };

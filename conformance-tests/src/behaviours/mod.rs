@@ -11,6 +11,7 @@ pub mod held;
 pub mod imports;
 pub mod leases;
 pub mod local;
+pub mod owners;
 pub mod pauses;
 pub mod races;
 pub mod success;

@@ -1,26 +1,30 @@
 //! Many at the same time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
-    Applied, Arm, AttemptsOp, Change, Claimed, Guard, Imported, Key, Outcome, Patch, Refusal,
-    Removal, Status, SyncRecord, SyncStore,
+    Applied, Arm, AttemptsOp, Change, ClaimId, ClaimRequest, Claimed, Guard, Imported, Key,
+    Outcome, Patch, RecentChanges, Refusal, Removal, Source, Status, SyncRecord, SyncStore,
 };
 use tokio::sync::Barrier;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use super::local::completed;
 use crate::HistoryRecorder;
-use crate::ground::{Ground, LEASE, external_id, product, request};
+use crate::environment::variable;
+use crate::ground::{Ground, LEASE, external_id, product, request, span};
 
-const TASKS: usize = 16;
-const ROUNDS: usize = 20;
+pub(super) const TASKS: usize = 16;
+pub(super) const ROUNDS: usize = 20;
+
+/// How often two claimers compete for one expired lease, unless the environment says otherwise.
+const CONTESTS: usize = 1_000;
 
 /// Starts tasks that all wait for each other before they begin, and gathers what they bring.
-async fn race<T, F>(
+pub(super) async fn race<T, F>(
     ground: &Ground,
     tasks: usize,
     act: impl Fn(Arc<dyn SyncStore>, usize) -> F,
@@ -41,7 +45,7 @@ where
     running.join_all().await
 }
 
-async fn apply(store: Arc<dyn SyncStore>, key: Key, change: Change) -> Outcome {
+pub(super) async fn apply(store: Arc<dyn SyncStore>, key: Key, change: Change) -> Outcome {
     store.apply(&key, &change).await.expect("the change is answered")
 }
 
@@ -151,27 +155,37 @@ pub async fn claims_are_disjoint(ground: Ground) {
     ground.is_sound().await;
 }
 
+/// Two claimers for each of 8 sources, which have one record each whose lease has run out.
 pub async fn an_expired_lease_goes_to_one_claimer(ground: Ground) {
-    let key = product("1");
-    ground.applied(&key, &rules::created()).await;
-    let mut token = ground.lease(&key).await.token;
-    for _ in 0..200 {
+    let sources = TASKS / 2;
+    let contests = variable("SYNC_TRACKER_CONTESTS", |text| text.parse().ok()).unwrap_or(CONTESTS);
+    let claim = |source: usize| {
+        let source = Source::new(format!("shop {source}")).expect("a name");
+        ClaimRequest::new(source, ClaimId::random(), 1, span(LEASE), u32::MAX).expect("a request")
+    };
+    let mut tokens = BTreeMap::new();
+    for source in 0..sources {
+        let key = Key::new(claim(source).source(), "product", "1").expect("a key");
+        ground.applied(&key, &rules::created()).await;
+        let claimed = ground.claim(&claim(source)).await;
+        assert_eq!(claimed.leased.len(), 1);
+        tokens.insert(key, claimed.leased[0].token);
+    }
+    for attempts in (2..).take(contests.div_ceil(sources)) {
         ground.advance(LEASE);
-        let endless = |store: Arc<dyn SyncStore>, _| async move {
-            let claim = request(1);
-            let endless = sync_tracker_core::ClaimRequest::new(
-                claim.source().clone(),
-                claim.claim_id().clone(),
-                1,
-                claim.ttl(),
-                u32::MAX,
-            );
-            store.claim(&endless.expect("a request")).await.expect("the claim is answered").leased
-        };
-        let leased: Vec<_> = race(&ground, 2, endless).await.into_iter().flatten().collect();
-        assert_eq!(leased.len(), 1);
-        assert!(leased[0].token > token);
-        token = leased[0].token;
+        let claimed = race(&ground, TASKS, |store, number| {
+            let request = claim(number % sources);
+            async move { store.claim(&request).await.expect("the claim is answered").leased }
+        })
+        .await;
+        let leased: Vec<_> = claimed.into_iter().flatten().collect();
+        let keys: BTreeSet<_> = leased.iter().map(|record| &record.key).collect();
+        assert_eq!((leased.len(), keys.len()), (sources, sources), "each to one, and all of them");
+        for record in leased {
+            let before = tokens.insert(record.key, record.token);
+            assert!(Some(record.token) > before, "every grant has a higher token");
+            assert_eq!(record.attempts, attempts, "one attempt is charged");
+        }
     }
 }
 
@@ -181,12 +195,82 @@ pub async fn a_change_replayed_in_parallel_is_applied_once(ground: Ground) {
         let change = rules::updated();
         let outcomes =
             race(&ground, TASKS, |store, _| apply(store, key.clone(), change.clone())).await;
-        let first = outcomes
-            .iter()
-            .filter(|outcome| matches!(outcome, Outcome::Applied(Applied { replayed: false, .. })));
-        assert_eq!(first.count(), 1);
+        assert_eq!(applied_now(&outcomes), 1);
         assert_eq!(applied(&outcomes), TASKS);
         assert_eq!(ground.record(&key).await.revision.get(), 1);
+    }
+}
+
+fn applied_now(outcomes: &[Outcome]) -> usize {
+    let now =
+        |outcome: &&Outcome| matches!(outcome, Outcome::Applied(Applied { replayed: false, .. }));
+    outcomes.iter().filter(now).count()
+}
+
+/// A change that was applied, and others up to its distance from the last one.
+async fn changes_of_distance(ground: &Ground, key: &Key, distance: usize) -> Vec<Change> {
+    let changes: Vec<_> = (0..distance).map(|_| rules::updated()).collect();
+    ground.applied(key, &changes[0]).await;
+    changes
+}
+
+pub async fn replays_in_parallel_are_known_for_sixteen_changes(ground: Ground) {
+    for distance in [1, 15, 16, 17] {
+        let key = product(&distance.to_string());
+        let changes = changes_of_distance(&ground, &key, distance).await;
+        let others = race(&ground, distance - 1, |store, number| {
+            apply(store, key.clone(), changes[number + 1].clone())
+        })
+        .await;
+        assert_eq!(applied_now(&others), distance - 1);
+        let again = race(&ground, TASKS, |store, _| apply(store, key.clone(), changes[0].clone()));
+        let again = again.await;
+        assert_eq!(applied(&again), TASKS);
+        // The seventeenth last is forgotten, so it is a new change: one that is applied once.
+        let forgotten = usize::from(distance > RecentChanges::CAPACITY);
+        assert_eq!(applied_now(&again), forgotten, "{distance} changes ago");
+        if forgotten == 0 {
+            let again = race(&ground, distance, |store, number| {
+                apply(store, key.clone(), changes[number].clone())
+            })
+            .await;
+            assert_eq!((applied(&again), applied_now(&again)), (distance, 0), "all are known");
+        }
+        let revision = ground.record(&key).await.revision.get();
+        assert_eq!(usize::try_from(revision), Ok(distance + forgotten));
+    }
+}
+
+pub async fn a_change_replayed_among_others_is_applied_once(ground: Ground) {
+    for distance in [1, 15, 16, 17].repeat(3) {
+        let key = product(&rand::random::<u64>().to_string());
+        let changes = changes_of_distance(&ground, &key, distance).await;
+        let (first, others) = changes.split_first().expect("at least one");
+        let outcomes = race(&ground, TASKS, |store, number| {
+            let writes = number % 2 == 0;
+            let others = others.iter().skip(number / 2).step_by(TASKS / 2).cloned();
+            let sent = if writes { others.collect() } else { vec![first.clone(); 3] };
+            let key = key.clone();
+            async move {
+                let mut outcomes = Vec::new();
+                for change in sent {
+                    outcomes.push(apply(Arc::clone(&store), key.clone(), change).await);
+                    yield_now().await;
+                }
+                (writes, outcomes)
+            }
+        })
+        .await;
+        let of = |wanted| {
+            let of_wanted = outcomes.iter().filter(|(writes, _)| *writes == wanted);
+            of_wanted.flat_map(|(_, outcomes)| outcomes.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(applied_now(&of(true)), distance - 1);
+        let again = applied_now(&of(false));
+        // After sixteen others it is forgotten, and then known again.
+        assert!(again <= usize::from(distance > RecentChanges::CAPACITY), "{distance}: {again}");
+        let revision = ground.record(&key).await.revision.get();
+        assert_eq!(usize::try_from(revision), Ok(distance + again));
     }
 }
 
@@ -288,20 +372,26 @@ pub async fn of_many_imports_one_gets_the_external_id(ground: Ground) {
     let template = ground.applied(&product("template"), &rules::created()).await;
     for round in 0..ROUNDS {
         let id = external_id(&format!("x{round}"));
-        let stored = race(&ground, TASKS, |store, number| {
+        let refusals = race(&ground, TASKS, |store, number| {
             let key = product(&format!("{round}-{number}"));
             let bind = Bind { external_id: id.clone(), mode: BindMode::Add }.change();
             let external_id = Some(id.clone());
             let record = SyncRecord { key: key.clone(), external_id, ..template.clone() };
             async move {
                 if number % 2 == 0 {
-                    return apply(store, key, bind).await.is_applied();
+                    return apply(store, key, bind).await.refusal().cloned();
                 }
-                store.put(&record).await.expect("the import is answered") == Imported::Stored
+                match store.put(&record).await.expect("the import is answered") {
+                    Imported::Stored => None,
+                    Imported::Refused(refusal) => Some(refusal),
+                }
             }
         })
         .await;
-        assert_eq!(stored.into_iter().filter(|stored| *stored).count(), 1);
+        let winner = ground.find(&template.key, id.as_str()).await.expect("somebody won");
+        let taken = Refusal::ExternalIdTaken { id, by: Some(winner.entity) };
+        let told = refusals.iter().flatten().filter(|refusal| **refusal == taken).count();
+        assert_eq!(told, TASKS - 1, "all others are told: {refusals:?}");
     }
     ground.is_sound().await;
 }
@@ -320,7 +410,7 @@ pub async fn a_dropped_call_leaves_nothing_torn(ground: Ground) {
                 if polled.await {
                     break;
                 }
-                tokio::task::yield_now().await;
+                yield_now().await;
             }
         }
         let found = ground.find(&key, &id).await;

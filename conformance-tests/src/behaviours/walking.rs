@@ -1,16 +1,20 @@
 //! Pages, filters, counts, sources.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{
     ClaimId, Counts, Cursor, EntityRef, FailureNote, Filter, Guard, Imported, Key, Lease, Metadata,
-    PageSize, Source, Statistics, Status, SyncRecord,
+    PageSize, Removal, Source, Statistics, Status, SyncRecord, SyncStore,
 };
+use tokio::task::yield_now;
 
 use super::apply::plain_record;
-use crate::ground::{Ground, LEASE, entity_type, fail, product, request, shop, span};
+use super::races::race;
+use crate::ground::{Ground, LEASE, entity_type, fail, product, request, shop, span, walk};
 
 /// Keys whose order by bytes differs from that of any locale.
 fn scattered() -> Vec<Key> {
@@ -95,6 +99,55 @@ pub async fn a_walk_is_stable_under_writes(ground: Ground) {
         assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice");
         let seen: Vec<_> = seen.into_iter().filter(|key| stable.contains(key)).collect();
         assert_eq!(seen, stable, "pages of {size}");
+    }
+}
+
+/// A walker for each page size, and as many writers until all walkers have arrived.
+pub async fn walks_among_writers_see_what_stays_once(ground: Ground) {
+    let stable: Vec<_> = (0..30).map(|id| product(&format!("{id:02}"))).collect();
+    create_all(&ground, &stable).await;
+    let sizes = [1, 2, 7, 100];
+    let walking = Arc::new(AtomicUsize::new(sizes.len()));
+    race(&ground, sizes.len() * 2, |store, number| {
+        let (stable, walking) = (stable.clone(), Arc::clone(&walking));
+        async move {
+            match sizes.get(number) {
+                Some(size) => {
+                    walk_past_writers(&*store, &stable, *size).await;
+                    walking.fetch_sub(1, Ordering::SeqCst);
+                }
+                None => write_among(&*store, &stable, number, &walking).await,
+            }
+        }
+    })
+    .await;
+    ground.is_sound().await;
+}
+
+async fn walk_past_writers(store: &dyn SyncStore, stable: &[Key], size: usize) {
+    let source = Some(shop());
+    let pending = Filter { source, status: Some(Status::Pending), ..Filter::default() };
+    for filter in [Filter::default(), pending] {
+        let seen = walk(store, &filter, size).await;
+        assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice");
+        let seen: Vec<_> = seen.into_iter().filter(|key| stable.contains(key)).collect();
+        assert_eq!(seen, stable, "pages of {size}");
+    }
+}
+
+/// Guests come and go between the others, which are written too.
+async fn write_among(store: &dyn SyncStore, stable: &[Key], writer: usize, walking: &AtomicUsize) {
+    let mut at = writer;
+    while walking.load(Ordering::SeqCst) > 0 {
+        at = (at + 11) % stable.len();
+        let guest = product(&format!("{}x{writer}", stable[at].entity.entity_id));
+        for key in [&guest, &stable[at], &guest] {
+            assert!(store.apply(key, &rules::updated()).await.unwrap().is_applied());
+            yield_now().await;
+        }
+        let removal = store.remove(&guest, &Guard::default()).await.unwrap();
+        assert_eq!(removal, Removal::Removed);
+        yield_now().await;
     }
 }
 

@@ -13,7 +13,6 @@ mod sketch;
 mod steps;
 mod universe;
 
-use std::env;
 use std::fmt;
 use std::future::Future;
 use std::panic::{self, AssertUnwindSafe};
@@ -26,6 +25,7 @@ use self::case::{Trace, play};
 use self::compare::Found;
 use self::scene::mixed;
 use self::steps::Step;
+use crate::environment::variable;
 use crate::ground::{Fixture, Setup};
 
 /// Makes one test of it: random sequences of changes, claims and queries on any store, compared
@@ -261,12 +261,6 @@ struct Failed {
     first: usize,
     last: Trace,
     found: String,
-}
-
-/// A variable of the environment, if it is set.
-fn variable<T>(name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-    let text = env::var(name).ok()?;
-    Some(read(&text).unwrap_or_else(|| panic!("{name} is {text:?}")))
 }
 
 impl fmt::Display for Divergence {

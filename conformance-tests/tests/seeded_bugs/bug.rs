@@ -13,6 +13,13 @@ macro_rules! with_bugs {
             RenamedLater = a_record_is_renamed_as_it_was_before,
             DroppedCallsTorn = a_dropped_call_leaves_an_index_entry,
             RefusalsHalfDone = a_change_refused_for_its_id_is_carried_out_otherwise,
+            HoldersReadBeforehand = who_holds_an_external_id_is_read_before_the_write,
+            RebindsCheckedBeforehand = another_external_id_is_checked_before_the_write,
+            IdsLetGoFirst = an_external_id_is_let_go_before_the_other_is_taken,
+            ReplaysJudgedBeforehand = a_replay_is_looked_for_before_the_write,
+            RingReadBeforehand = the_changes_remembered_are_read_before_the_write,
+            ExpiredChosenBeforehand = a_lease_that_ran_out_is_chosen_before_the_write,
+            PagesReadInTwo = a_page_is_read_in_two,
             // Changes seen again.
             ReplaysCounted = a_replayed_change_is_applied_again,
             ReplaysNotTold = a_replayed_change_is_not_called_replayed,
@@ -119,6 +126,7 @@ macro_rules! with_bugs {
             IdsTrimmed = external_ids_are_trimmed,
             IdsNormalised = external_ids_are_compared_in_a_normal_form,
             HolderUntold = who_holds_an_external_id_is_not_told,
+            HoldersToldAgain = the_holder_that_was_told_once_is_told_again,
             OldIdStillLeads = an_id_that_was_let_go_still_leads_here,
             // Keys.
             KeysFolded = keys_are_compared_without_case,

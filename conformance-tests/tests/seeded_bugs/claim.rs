@@ -16,11 +16,6 @@ use crate::stored::cut;
 pub(crate) type Chosen = (Vec<SyncRecord>, Vec<SyncRecord>);
 
 impl Records {
-    pub(crate) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claimed {
-        let chosen = self.chosen(request, now);
-        self.grant(request, chosen, now)
-    }
-
     pub(crate) fn chosen(&self, request: &ClaimRequest, now: Timestamp) -> Chosen {
         let mut granted = self.claimable(&request.granted(), now);
         let mut due = self.claimable(&request.due(), now);

@@ -16,6 +16,7 @@ mod effect;
 mod ids;
 mod key;
 mod matrix;
+mod racing;
 mod records;
 mod store;
 mod stored;

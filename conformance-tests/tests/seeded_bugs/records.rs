@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use sync_tracker_core::{
-    Applied, Change, ChangeId, ExternalId, Guard, Imported, Key, Outcome, Pause, Refusal, Refused,
-    Removal, Renamed, Result, Source, SyncRecord, Timestamp, Version,
+    Applied, Change, ChangeId, EntityRef, ExternalId, Guard, Imported, Key, Outcome, Pause,
+    Refusal, Refused, Removal, Renamed, Result, Source, SyncRecord, Timestamp, Version,
 };
 
 use crate::bug::Bug;
@@ -27,6 +27,8 @@ pub(crate) struct Records {
     pub(crate) drift: Vec<SyncRecord>,
     /// Refusals, by the change that was refused.
     pub(crate) refusals: BTreeMap<ChangeId, Refused>,
+    /// Who was told to hold an id, whoever asked first.
+    pub(crate) told: BTreeMap<ExternalId, Option<EntityRef>>,
     /// How many records come before the page that begins after a key.
     pub(crate) offsets: BTreeMap<Key, usize>,
 }
@@ -45,8 +47,14 @@ impl Records {
         if let Some(refused) = self.refusals.get(&change.id()) {
             return Outcome::Refused(refused.clone());
         }
-        let (outcome, written) = self.settle(key, change, before.as_ref(), now);
+        let (mut outcome, written) = self.settle(key, change, before.as_ref(), now);
         written.into_iter().for_each(|record| self.write(record));
+        if let Outcome::Refused(refused) = &mut outcome
+            && let Refusal::ExternalIdTaken { id, by } = &mut refused.reason
+            && self.has(Bug::HoldersToldAgain)
+        {
+            by.clone_from(self.told.entry(id.clone()).or_insert_with(|| by.clone()));
+        }
         if let Outcome::Refused(refused) = &outcome
             && self.has(Bug::RefusalsCached)
         {

@@ -12,6 +12,7 @@ use sync_tracker_core::{
 use tokio::task::yield_now;
 
 use crate::bug::Bug;
+use crate::racing::rebinds;
 use crate::records::Records;
 
 /// A bug may make a walk or a worker go on without end, so a store answers so many calls only.
@@ -40,16 +41,16 @@ impl Store {
         }
     }
 
-    fn records(&self) -> MutexGuard<'_, Records> {
+    pub(crate) fn records(&self) -> MutexGuard<'_, Records> {
         assert!(self.calls.fetch_add(1, Ordering::Relaxed) < CALLS, "calls without end");
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has(&self, bug: Bug) -> bool {
+    pub(crate) fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         let frozen = self.has(Bug::ClockReadOnce);
         let own = || if frozen { self.opened_at } else { Timestamp::now() };
         self.clock.explicit_now().unwrap_or_else(own)
@@ -66,7 +67,7 @@ impl Store {
     }
 
     /// Asks who holds an external id, and does not ask again when it writes.
-    async fn apply_unasked(&self, key: &Key, change: &Change) -> Outcome {
+    pub(crate) async fn apply_unasked(&self, key: &Key, change: &Change) -> Outcome {
         let (first, _) = {
             let records = self.records();
             records.settle(key, change, records.get(key), self.now())
@@ -104,6 +105,13 @@ impl SyncStore for Store {
             Some(Bug::GuardsJudgedBeforehand) => self.apply_later(key, change).await,
             Some(Bug::IdsCheckedBeforehand) => self.apply_unasked(key, change).await,
             Some(Bug::DroppedCallsTorn) => self.apply_in_two(key, change).await,
+            Some(Bug::HoldersReadBeforehand) => self.apply_and_tell(key, change).await,
+            Some(Bug::RebindsCheckedBeforehand) if rebinds(change) => {
+                self.apply_unasked(key, change).await
+            }
+            Some(Bug::IdsLetGoFirst) if rebinds(change) => self.rebind_in_two(key, change).await,
+            Some(Bug::ReplaysJudgedBeforehand) => self.apply_unless_known(key, change).await,
+            Some(Bug::RingReadBeforehand) => self.apply_and_remember(key, change).await,
             _ => self.records().apply(key, change, self.now()),
         })
     }
@@ -122,7 +130,8 @@ impl SyncStore for Store {
     }
 
     async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {
-        Ok(self.records().list(filter, after, size, self.now()))
+        let page = self.records().list(filter, after, size, self.now());
+        Ok(if self.has(Bug::PagesReadInTwo) { self.read_again(page).await } else { page })
     }
 
     async fn put(&self, record: &SyncRecord) -> Result<Imported> {
@@ -226,10 +235,17 @@ impl SyncStore for Store {
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed> {
         let now = if self.has(Bug::ClaimsByOtherClock) { Timestamp::now() } else { self.now() };
-        if !self.has(Bug::ClaimsChosenBeforehand) {
-            return Ok(self.records().claim(request, now));
-        }
-        let chosen = self.records().chosen(request, now);
+        let chosen = {
+            let mut records = self.records();
+            let chosen = records.chosen(request, now);
+            let expired = chosen.1.iter().any(|record| record.lease.is_some());
+            let later = self.has(Bug::ClaimsChosenBeforehand)
+                || self.has(Bug::ExpiredChosenBeforehand) && expired;
+            if !later {
+                return Ok(records.grant(request, chosen, now));
+            }
+            chosen
+        };
         yield_now().await;
         Ok(self.records().grant(request, chosen, now))
     }
