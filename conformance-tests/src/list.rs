@@ -195,6 +195,7 @@ macro_rules! with_behaviours {
             }
             owners {
                 two_that_want_each_others_external_id_keep_their_own,
+                of_many_that_want_another_external_id_one_gets_it,
                 in_a_free_for_all_an_external_id_has_one_owner,
             }
         }

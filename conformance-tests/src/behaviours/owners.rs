@@ -55,6 +55,34 @@ pub async fn two_that_want_each_others_external_id_keep_their_own(ground: Ground
     ground.is_sound().await;
 }
 
+pub async fn of_many_that_want_another_external_id_one_gets_it(ground: Ground) {
+    let key = |number: usize| product(&number.to_string());
+    let mut ids: Vec<_> = (0..TASKS).map(|number| external_id(&format!("x{number}"))).collect();
+    for (number, id) in ids.iter().enumerate() {
+        ground.applied(&key(number), &add(id)).await;
+    }
+    for round in 0..ROUNDS {
+        let wanted = external_id(&format!("y{round}"));
+        let refusals = race(&ground, TASKS, |store, number| {
+            let move_on = apply(store, key(number), rebind(&ids[number], &wanted));
+            async move { (number, move_on.await.refusal().cloned()) }
+        })
+        .await;
+        let winner = ground.find(&key(0), wanted.as_str()).await.expect("somebody won");
+        let taken = Refusal::ExternalIdTaken { id: wanted.clone(), by: Some(winner.entity) };
+        let moved: Vec<_> = refusals.iter().filter(|(_, refusal)| refusal.is_none()).collect();
+        assert_eq!(moved.len(), 1, "one gets it");
+        let told = refusals.iter().filter(|(_, refusal)| refusal.as_ref() == Some(&taken)).count();
+        assert_eq!(told, TASKS - 1, "all others are told: {refusals:?}");
+        let left = mem::replace(&mut ids[moved[0].0], wanted);
+        assert_eq!(ground.find(&key(0), left.as_str()).await, None);
+    }
+    for (number, id) in ids.into_iter().enumerate() {
+        assert_eq!(ground.record(&key(number)).await.external_id, Some(id));
+    }
+    ground.is_sound().await;
+}
+
 /// One call and its answer, and when: in ticks.
 struct Call {
     key: Key,
