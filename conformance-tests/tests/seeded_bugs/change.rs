@@ -45,13 +45,25 @@ fn demand(bug: Bug, arm: &mut Arm, before: Option<&SyncRecord>, now: Timestamp) 
     if bug == Bug::AbsenceNotJudged && before.is_none() && when.exists == Some(true) {
         when.exists = None;
     }
+    if bug == Bug::AttemptsAbove {
+        when.attempts_at_least = when.attempts_at_least.map(|least| least.saturating_add(1));
+    }
+    // Claims have bugs of their own.
+    if bug == Bug::DueJudgedLate
+        && then.lease == LeaseOp::Keep
+        && before.is_some_and(|before| before.due_at() == Some(now))
+    {
+        when.due = when.due.map(|due| !due);
+    }
+    let ran_out =
+        before.and_then(|before| before.lease.as_ref()).is_some_and(|lease| lease.until <= now);
+    if bug == Bug::ExpiredNotRenewed && ran_out && matches!(then.lease, LeaseOp::Renew { .. }) {
+        then.lease = LeaseOp::Keep;
+    }
     if unfenced {
         when.token = None;
     }
-    if bug == Bug::ExpiredHoldersRefused
-        && when.token.is_some()
-        && before.and_then(|before| before.lease.as_ref()).is_some_and(|lease| lease.until <= now)
-    {
+    if bug == Bug::ExpiredHoldersRefused && when.token.is_some() && ran_out {
         when.token = Some(sync_tracker_core::Token::MAX);
     }
     if let Some(RemoteDemand::NewerThanAccepted(version)) = &when.remote

@@ -99,8 +99,7 @@ impl Records {
         let mut claimed = Claimed::default();
         granted.into_iter().for_each(|record| claimed.push(record));
         for candidate in selected {
-            let (outcome, written) = self.settle(&candidate.key, &change, Some(&candidate), now);
-            written.into_iter().for_each(|record| self.write(record));
+            let outcome = self.apply_to(Some(&candidate), &candidate.key, &change, now);
             if let Outcome::Applied(applied) = outcome {
                 claimed.push(applied.record);
             }

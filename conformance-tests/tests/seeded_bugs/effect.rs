@@ -44,6 +44,13 @@ pub(crate) fn spoiled(
         Bug::DueByLastEdit if patch.revision == RevisionOp::Next && next.is_dirty() => {
             next.pending_since = Some(now);
         }
+        Bug::FifthEchoKept => {
+            if let (EchoesOp::Push(_), Some(kept)) = (&patch.echoes, kept)
+                && kept.echoes.len() == SyncRecord::MAX_ECHOES
+            {
+                next.echoes.insert(0, kept.echoes[0].clone());
+            }
+        }
         Bug::NewEchoDropped => {
             if let (EchoesOp::Push(_), Some(before)) = (&patch.echoes, before)
                 && before.echoes.len() == SyncRecord::MAX_ECHOES

@@ -6,6 +6,8 @@
 //! ```console
 //! $ cargo test --package sync-tracker-conformance --test seeded_bugs -- --nocapture the_table
 //! ```
+//!
+//! The same stores show what random sequences catch, and what they cannot.
 
 #![allow(clippy::expect_used)] // all of it is a test
 
@@ -17,6 +19,7 @@ mod ids;
 mod key;
 mod matrix;
 mod racing;
+mod random;
 mod records;
 mod store;
 mod stored;

@@ -47,8 +47,7 @@ impl Records {
         if let Some(refused) = self.refusals.get(&change.id()) {
             return Outcome::Refused(refused.clone());
         }
-        let (mut outcome, written) = self.settle(key, change, before.as_ref(), now);
-        written.into_iter().for_each(|record| self.write(record));
+        let mut outcome = self.apply_to(before.as_ref(), key, change, now);
         if let Outcome::Refused(refused) = &mut outcome
             && let Refusal::ExternalIdTaken { id, by } = &mut refused.reason
             && self.has(Bug::HoldersToldAgain)
@@ -60,6 +59,19 @@ impl Records {
         {
             self.refusals.insert(change.id(), refused.clone());
         }
+        outcome
+    }
+
+    /// Applies a change to the record as it was `before`.
+    pub(crate) fn apply_to(
+        &mut self,
+        before: Option<&SyncRecord>,
+        key: &Key,
+        change: &Change,
+        now: Timestamp,
+    ) -> Outcome {
+        let (outcome, written) = self.settle(key, change, before, now);
+        written.into_iter().for_each(|record| self.write(record));
         outcome
     }
 

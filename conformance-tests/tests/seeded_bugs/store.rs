@@ -60,10 +60,7 @@ impl Store {
     async fn apply_later(&self, key: &Key, change: &Change) -> Outcome {
         let before = self.records().get(key).cloned();
         yield_now().await;
-        let mut records = self.records();
-        let (outcome, written) = records.settle(key, change, before.as_ref(), self.now());
-        written.into_iter().for_each(|record| records.write(record));
-        outcome
+        self.records().apply_to(before.as_ref(), key, change, self.now())
     }
 
     /// Asks who holds an external id, and does not ask again when it writes.
@@ -187,7 +184,11 @@ impl SyncStore for Store {
             let at = if backwards { items.len() - 1 - at } else { at };
             let (key, change) = &items[at];
             if !stopped {
-                let outcome = records.apply(key, change, self.now());
+                let outcome = if self.has(Bug::BatchReadFirst) {
+                    records.apply_to(before.get(key), key, change, self.now())
+                } else {
+                    records.apply(key, change, self.now())
+                };
                 stopped = self.has(Bug::BatchStops) && !outcome.is_applied()
                     || self.has(Bug::BatchesCutShort) && at >= 99;
                 answers[at].1 = Some(outcome);

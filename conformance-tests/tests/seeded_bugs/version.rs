@@ -10,10 +10,13 @@ pub(crate) fn is_news(bug: Bug, version: &RemoteVersion, before: &SyncRecord) ->
     let accepted = by(&before.remote_version);
     let seen = by(&before.remote_seen);
     let is_equal = accepted == Some(VersionOrder::Equal);
+    let is_unordered = accepted == Some(VersionOrder::Unordered);
     is_about(bug).then_some(
         (matches!(accepted, None | Some(VersionOrder::Newer))
-            || is_equal && bug == Bug::EqualVersionIsNews)
-            && matches!(seen, None | Some(VersionOrder::Newer | VersionOrder::Equal)),
+            || is_equal && bug == Bug::EqualVersionIsNews
+            || is_unordered && bug == Bug::UnorderedVersionIsNews)
+            && (matches!(seen, None | Some(VersionOrder::Newer | VersionOrder::Equal))
+                || seen == Some(VersionOrder::Unordered) && bug == Bug::UnorderedVersionIsNews),
     )
 }
 
@@ -32,6 +35,7 @@ fn is_about(bug: Bug) -> bool {
     matches!(
         bug,
         Bug::EqualVersionIsNews
+            | Bug::UnorderedVersionIsNews
             | Bug::OlderVersionSet
             | Bug::OpaqueVersionsOrdered
             | Bug::EqualTagsUnordered

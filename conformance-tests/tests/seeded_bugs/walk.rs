@@ -97,6 +97,7 @@ impl Records {
                 let leased = record.status() == Status::InProgress;
                 filter.matches(record, now) && !(filter.due == Some(true) && leased)
             }
+            (Some(Bug::DueListedLate), _) => filter.matches(record, just_before(now)),
             (Some(Bug::DueForgottenWithStatus), _) if filter.status.is_some() => {
                 Filter { due: None, ..filter.clone() }.matches(record, now)
             }
@@ -137,12 +138,19 @@ impl Records {
             let failed = of(Status::Failed).filter_map(|record| record.retry_at);
             statistics.next_due = failed.filter(|due| *due > now).min();
         }
+        let mut counted_ones = self.by_slot.values().filter(counted);
+        if self.has(Bug::NextDueIsNow) && counted_ones.any(|one| one.due_at() == Some(now)) {
+            statistics.next_due = Some(now);
+        }
         statistics
     }
 
     pub(crate) fn sources(&self) -> Vec<Source> {
-        let mut sources: Vec<_> =
-            self.by_slot.values().map(|record| record.key.source.clone()).collect();
+        let listed = |record: &&SyncRecord| {
+            !(self.has(Bug::TombstonesHaveNoSource) && record.is_tombstone())
+        };
+        let records = self.by_slot.values().filter(listed);
+        let mut sources: Vec<_> = records.map(|record| record.key.source.clone()).collect();
         sources.dedup_by(|next, one| {
             let folded = |source: &Source| source.as_str().to_lowercase();
             next == one || self.has(Bug::SourcesFolded) && folded(next) == folded(one)
@@ -155,6 +163,10 @@ impl Records {
         let most = if self.has(Bug::EntityOfOneSource) { 1 } else { usize::MAX };
         found.take(most).cloned().collect()
     }
+}
+
+fn just_before(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.as_millis() - 1).expect("within range")
 }
 
 /// A filter that passes every record of the type of this one.
