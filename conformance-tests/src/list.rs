@@ -1,6 +1,6 @@
 //! The one list of behaviours, and what is made of it.
 
-/// Gives the list to one of the makers below: `tests`, `names` or `cases`.
+/// Gives the list to one of the makers below: `tests`, `names`, `constants` or `cases`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_behaviours {
@@ -8,7 +8,6 @@ macro_rules! with_behaviours {
         $crate::$maker! {
             $($arguments)*
             apply {
-                an_applied_change_is_answered_with_the_record_as_stored,
                 the_first_arm_that_holds_is_applied,
                 the_answer_tells_which_arm_was_applied,
                 a_replayed_change_is_not_applied_again,
@@ -53,6 +52,9 @@ macro_rules! with_behaviours {
                 a_deletion_that_was_pushed_leaves_a_tombstone,
                 an_entity_restored_while_its_delete_ran_is_created_again,
                 an_entity_deleted_again_while_its_delete_ran_is_gone,
+                a_report_without_a_lease_leaves_the_lease,
+                a_deletion_that_was_marked_as_synced_leaves_a_tombstone,
+                a_deletion_settled_under_a_lease_is_completed_by_its_holder,
             }
             external_ids {
                 an_external_id_has_one_owner,
@@ -70,6 +72,8 @@ macro_rules! with_behaviours {
                 a_tombstone_lets_go_of_its_ids_and_is_still_found,
                 a_tombstone_cannot_take_back_ids_that_another_holds,
                 a_taken_id_has_no_effect_on_a_key_without_record,
+                binding_leaves_the_lease_of_another,
+                a_tombstone_cannot_be_bound,
             }
             leases {
                 due_records_are_claimed_oldest_first,
@@ -91,6 +95,8 @@ macro_rules! with_behaviours {
                 an_expired_lease_that_nobody_took_still_counts,
                 a_renewed_lease_runs_on,
                 a_released_record_is_due_at_once_and_not_charged,
+                a_create_given_back_after_the_deletion_leaves_nothing_to_push,
+                a_lease_is_renewed_though_the_entity_was_deleted,
             }
             failures {
                 a_transient_failure_is_retried_by_the_schedule,
@@ -114,6 +120,8 @@ macro_rules! with_behaviours {
                 a_dismissed_record_rests_until_the_entity_changes,
                 a_tombstone_cannot_be_dismissed,
                 a_doubt_can_be_settled,
+                holding_and_redriving_leave_the_lease_of_another,
+                a_doubt_settled_under_a_lease_is_left_to_its_holder,
             }
             pauses {
                 a_paused_source_is_not_claimed,
@@ -147,6 +155,7 @@ macro_rules! with_behaviours {
                 hundreds_at_once_are_all_answered,
                 many_records_are_read_in_the_order_of_their_keys,
                 many_external_ids_are_looked_up_in_their_order,
+                batches_that_cross_are_both_answered,
             }
             imports {
                 an_imported_record_is_stored_as_it_is,
@@ -162,6 +171,8 @@ macro_rules! with_behaviours {
                 a_record_that_somebody_is_at_is_not_renamed,
                 a_record_is_not_renamed_onto_another,
                 renaming_is_idempotent,
+                a_record_is_removed_under_its_lease,
+                a_tombstone_is_purged_and_a_pending_deletion_is_not,
             }
             fidelity {
                 hostile_text_comes_back_as_it_was,
@@ -174,6 +185,12 @@ macro_rules! with_behaviours {
                 merging_metadata_is_shallow,
                 two_namespaces_do_not_see_each_other,
                 the_stores_own_clock_decides,
+                the_longest_waits_are_kept,
+            }
+            rules {
+                every_rule_may_be_repeated,
+                a_repeat_from_an_earlier_life_is_not_applied,
+                rules_at_the_same_time_have_an_order,
             }
             races {
                 of_many_creators_one_wins,
@@ -239,6 +256,15 @@ macro_rules! test {
 macro_rules! names {
     ($($area:ident { $($name:ident,)* })*) => {
         &[$($(stringify!($name),)*)*]
+    };
+}
+
+/// Each behaviour as a constant of its name, for tables that name behaviours.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! constants {
+    ($($area:ident { $($name:ident,)* })*) => {
+        $($(pub(crate) const $name: &str = stringify!($name);)*)*
     };
 }
 

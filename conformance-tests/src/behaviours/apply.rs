@@ -3,12 +3,12 @@
 use serde_json::json;
 use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{
-    AliasesOp, Applied, Arm, AttemptsOp, Change, ClaimId, Conflict, ConflictKind, ConflictOp,
-    EchoesOp, ExternalIdDemand, ExternalIdOp, FactOp, Failure, FailureClass, FailureNote,
-    FailureOp, Fingerprint, FlagOp, Guard, Held, HeldKind, HeldOp, Imported, Incarnation,
-    IncarnationOp, InstantOp, Key, Lease, LeaseOp, Metadata, MetadataMerge, MetadataOp, Outcome,
-    Patch, RecentChanges, Refusal, RemoteDemand, RemoteVersion, RetryOp, RetryTable, Revision,
-    RevisionOp, SyncRecord, SyncedAtOp, SyncedRevisionOp, Token, Version,
+    AliasesOp, Arm, AttemptsOp, Change, ClaimId, Conflict, ConflictKind, ConflictOp, EchoesOp,
+    ExternalIdDemand, ExternalIdOp, FactOp, Failure, FailureClass, FailureNote, FailureOp,
+    Fingerprint, FlagOp, Guard, Held, HeldKind, HeldOp, Imported, Incarnation, IncarnationOp,
+    InstantOp, Key, Lease, LeaseOp, Metadata, MetadataMerge, MetadataOp, Outcome, Patch,
+    RecentChanges, Refusal, RemoteDemand, RemoteVersion, RetryOp, RetryTable, Revision, RevisionOp,
+    SyncRecord, SyncedAtOp, SyncedRevisionOp, Token, Version,
 };
 
 use super::local::completed;
@@ -262,19 +262,6 @@ fn operations() -> Vec<Patch> {
     let merge = MetadataMerge::new(set, ["c", "a", "none"]).unwrap();
     patches.push(Patch { metadata: MetadataOp::Merge(merge), ..none() });
     patches
-}
-
-pub async fn an_applied_change_is_answered_with_the_record_as_stored(ground: Ground) {
-    let key = product("1");
-    let change = change(Guard::default(), touch());
-    let Outcome::Applied(Applied { record, arm, replayed }) = ground.apply(&key, &change).await
-    else {
-        panic!("refused")
-    };
-    assert_eq!((arm, replayed), (Some(0), false));
-    assert_eq!(record.version.get(), 1);
-    assert_eq!(record.recent_changes.last(), Some(change.id()));
-    assert_eq!(ground.get(&key).await, Some(record));
 }
 
 pub async fn the_first_arm_that_holds_is_applied(ground: Ground) {

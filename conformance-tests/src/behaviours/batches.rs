@@ -1,7 +1,10 @@
 //! Many at once.
 
+use std::sync::Arc;
+
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced};
 use sync_tracker_core::{Change, Filter, Key, Outcome, PageSize, Refusal, Status, SyncRecord};
+use tokio::task::JoinSet;
 
 use crate::ground::{Ground, external_id, product, request};
 
@@ -101,4 +104,27 @@ pub async fn many_external_ids_are_looked_up_in_their_order(ground: Ground) {
     let keys: Vec<_> = found.into_iter().map(|record| record.map(|found| found.key)).collect();
     let (one, three) = (Some(product("1")), Some(product("3")));
     assert_eq!(keys, [three.clone(), None, one, three]);
+}
+
+pub async fn batches_that_cross_are_both_answered(ground: Ground) {
+    const ROUNDS: usize = 5;
+    let keys: Vec<_> = (0..20).map(|id| product(&format!("{id:02}"))).collect();
+    for _ in 0..ROUNDS {
+        let mut batches = JoinSet::new();
+        for backwards in [false, true, false, true] {
+            let mut items: Vec<_> =
+                keys.iter().map(|key| (key.clone(), rules::updated())).collect();
+            if backwards {
+                items.reverse();
+            }
+            let store = Arc::clone(&ground.store);
+            batches.spawn(async move { store.apply_many(&items).await });
+        }
+        for outcome in batches.join_all().await.into_iter().flatten() {
+            assert!(outcome.expect("each item is answered").is_applied());
+        }
+    }
+    for key in &keys {
+        assert_eq!(ground.record(key).await.revision.get(), 4 * ROUNDS as u64);
+    }
 }

@@ -62,7 +62,10 @@ pub async fn an_external_id_is_unique_within_source_and_type(ground: Ground) {
 }
 
 pub async fn an_external_id_is_compared_byte_by_byte(ground: Ground) {
-    let ids = ["x", "X", " x", "x ", "0", "00", "é", "e\u{301}", "ß", "ss", "$x", "x.y", "*", "%"];
+    let ids = [
+        "x", "X", " x", "x ", "0", "00", "é", "e\u{301}", "ß", "ss", "SS", "i", "I", "İ", "ı",
+        "$x", "x.y", "*", "%", "_",
+    ];
     for (at, id) in ids.into_iter().enumerate() {
         ground.applied(&product(&at.to_string()), &bind(id)).await;
     }
@@ -94,6 +97,7 @@ pub async fn binding_twice_is_the_same_as_once(ground: Ground) {
     let once = ground.applied(&key, &bind("x")).await;
     assert_eq!(once.status(), Status::Pending);
     assert_eq!(once.operation(), Operation::Update);
+    ground.advance(1);
     let twice = ground.applied(&key, &bind("x")).await;
     assert_eq!(twice.external_id, once.external_id);
     assert_eq!(twice.revision, once.revision);
@@ -222,5 +226,40 @@ pub async fn a_taken_id_has_no_effect_on_a_key_without_record(ground: Ground) {
     assert_eq!(ground.refused(&other, &marked("x")).await, taken("x", &owner));
     assert_eq!(ground.get(&other).await, None);
     ground.applied(&other, &rules::created()).await;
+    ground.is_sound().await;
+}
+
+pub async fn binding_leaves_the_lease_of_another(ground: Ground) {
+    let added = product("1");
+    let leased = {
+        ground.applied(&added, &rules::created()).await;
+        ground.lease(&added).await
+    };
+    for change in [bind("x"), link("x"), rebind("y", "x")] {
+        let bound = ground.applied(&added, &change).await;
+        assert_eq!((bound.lease, bound.token), (leased.lease.clone(), leased.token));
+        assert_eq!(bound.revision, leased.revision);
+    }
+    let done = completed(&leased, Success::default()).change();
+    let record = ground.applied(&added, &done).await;
+    assert_eq!((record.status(), record.external_id), (Status::Synced, Some(external_id("y"))));
+    ground.is_sound().await;
+}
+
+pub async fn a_tombstone_cannot_be_bound(ground: Ground) {
+    let (key, pending) = (product("1"), product("2"));
+    for (key, id) in [(&key, "x"), (&pending, "y")] {
+        ground.applied(key, &marked(id)).await;
+        ground.applied(key, &rules::deleted()).await;
+    }
+    ground.applied(&key, &MarkSynced::default().change()).await;
+    for change in [bind("x"), link("x"), rebind("z", "x")] {
+        assert_eq!(ground.refused(&key, &change).await, Refusal::Deleted);
+    }
+    for (change, id) in [(bind("y"), "y"), (link("y"), "y"), (rebind("z", "y"), "z")] {
+        let record = ground.applied(&pending, &change).await;
+        assert_eq!((record.status(), record.operation()), (Status::Pending, Operation::Delete));
+        assert_eq!(ground.find(&pending, id).await.as_ref(), Some(&pending));
+    }
     ground.is_sound().await;
 }

@@ -61,6 +61,7 @@ pub async fn a_permanent_failure_is_a_dead_letter_at_once(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &rules::created()).await;
     let leased = ground.lease(&key).await;
+    ground.advance(1);
     let record = ground.applied(&key, &fail(&leased, &FailureNote::permanent("no"))).await;
     assert_eq!(record.status(), Status::DeadLetter);
     assert_eq!(record.held.map(|held| held.since), Some(ground.now()));

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
     AliasesOp, Arm, Change, ClaimId, ClaimRequest, FailureNote, Fingerprint, Imported, Key,
-    Metadata, MetadataMerge, Patch, PauseReason, PauseRequest, RemoteVersion, Revision, Status,
-    SyncRecord, Timestamp, Token, Version,
+    Metadata, MetadataMerge, Millis, Patch, PauseReason, PauseRequest, RemoteVersion, Revision,
+    Status, SyncRecord, Timestamp, Token, Version,
 };
 
 use super::apply::full_record;
 use super::local::completed;
-use crate::ground::{Ground, at, external_id, fail, product, schedule, span};
+use crate::ground::{Ground, at, external_id, fail, product, request, schedule, span};
 
 /// Text that something along the way may take for more than text.
 fn hostile() -> Vec<String> {
@@ -71,6 +71,14 @@ fn hostile() -> Vec<String> {
     texts
 }
 
+/// Text that no server can make shorter by compressing it: the same for every length, but for its
+/// length.
+fn noise(bytes: usize) -> String {
+    let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    let states = std::iter::successors(Some(1), next);
+    states.filter_map(|state| char::from_digit(state >> 27, 36)).take(bytes).collect()
+}
+
 /// The text, or a short one in its place where only `max` bytes are allowed.
 fn fitting(text: &str, max: usize) -> &str {
     if text.len() <= max { text } else { "x" }
@@ -115,9 +123,9 @@ pub async fn hostile_text_comes_back_as_it_was(ground: Ground) {
 }
 
 pub async fn the_longest_text_comes_back_as_it_was(ground: Ground) {
-    let [one, other] = ["1", "2"].map(|last| "é".repeat(127) + last);
+    let long = |bytes: usize, end: &str| format!("{}{end}", noise(bytes - end.len()));
+    let [one, other] = ["é", "ü"].map(|end| long(255, end));
     let keys = [&one, &other].map(|id| Key::new(one.as_str(), one.as_str(), id.as_str()).unwrap());
-    let long = |bytes: usize, end: &str| format!("{}{end}", "x".repeat(bytes - end.len()));
     for (key, end) in keys.iter().zip(["é", "ü"]) {
         let tag = |text: &str| format!("sha256:{text}");
         let success = Success {
@@ -206,10 +214,12 @@ pub async fn metadata_comes_back_as_it_was(ground: Ground) {
         json!({ "a": null, "b": false, "c": 0, "d": "", "e": [], "f": {}, "g": [{}], "h": [[]] }),
         json!({ "": 1, "a.b": 2, "$set": 3, "$literal": { "$x": "$y" }, "__proto__": 4, "_id": 5 }),
         json!({ "😀": "👩‍👩‍👧", "é": "e\u{301}", "nl": "a\nb\tc\u{1}", "quote": "\"\\'" }),
-        json!({ "i": [i64::MIN, i64::MAX, 9_007_199_254_740_992_i64, 9_007_199_254_740_993_i64] }),
+        json!({ "i": [i64::MIN, i64::MAX, 9_007_199_254_740_991_i64, 9_007_199_254_740_993_i64] }),
+        json!({ "i": [-9_007_199_254_740_991_i64, -9_007_199_254_740_993_i64, 10_i64.pow(15)] }),
         json!({ "f": [5e-324, 1e308, 0.1, 0.30000000000000004, -1.5, 1e19, 123456.789e-200] }),
         json!({ "n": [1.0, -0.0, 1e15, -3.0], "s": ["1", "1.0", "true", "null", "$$NOW"] }),
         json!({ "big": "x".repeat(100_000) }),
+        json!({ "": "x".repeat(Metadata::MAX_BYTES - r#"{"":""}"#.len()) }),
         deep,
     ];
     for (at, value) in values.into_iter().enumerate() {
@@ -226,7 +236,10 @@ pub async fn metadata_comes_back_as_it_was(ground: Ground) {
 pub async fn numbers_and_instants_come_back_at_their_limits(ground: Ground) {
     let key = product("1");
     let largest = 1_u64 << 52;
-    for instant in [Timestamp::MIN, at(-1), at(0), at(1), Timestamp::MAX] {
+    // In between: a day that the Gregorian calendar left out, and the end of a century.
+    let [left_out, century] = [at(-12_219_465_600_000), at(946_684_799_123)];
+    let instants = [Timestamp::MIN, left_out, at(-1), at(0), at(1), century, Timestamp::MAX];
+    for instant in instants {
         for sequence in [i64::MIN, i64::MIN + 1, -1, 0, 1, (1 << 53) + 1, i64::MAX] {
             let full = full_record(key.clone());
             let record = SyncRecord {
@@ -306,4 +319,29 @@ pub async fn the_stores_own_clock_decides(ground: Ground) {
     let again = store.claim(&request(60_000)).await.unwrap().leased.remove(0);
     assert!(again.token > leased.token, "a lease of a millisecond ran out");
     assert!(store.claim(&request(60_000)).await.unwrap().is_empty());
+}
+
+pub async fn the_longest_waits_are_kept(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &rules::created()).await;
+    let end = ground.now().plus(Millis::MAX);
+    assert_eq!(end.as_millis() - ground.now().as_millis(), 3_650 * 24 * 60 * 60 * 1_000);
+    let claim = ClaimRequest::new(key.source.clone(), ClaimId::random(), 1, Millis::MAX, 9);
+    let leased = ground.claim(&claim.unwrap()).await.leased.remove(0);
+    assert_eq!(leased.due_at(), Some(end));
+    let renewed = ground.applied(&key, &rules::renew(leased.token, Millis::MAX)).await;
+    assert_eq!(renewed.due_at(), Some(end));
+    let note = FailureNote::throttled("later");
+    let failed = rules::fail(leased.token, &note, &schedule(), Some(Millis::MAX));
+    assert_eq!(ground.applied(&key, &failed).await.retry_at, Some(end));
+    let pause = PauseRequest { span: Some(Millis::MAX), reason: PauseReason::new("") };
+    ground.store.pause(&key.source, &pause).await.unwrap();
+    let paused = ground.store.paused(&key.source).await.unwrap();
+    assert_eq!(paused.map(|pause| pause.until), Some(Some(end)));
+    ground.store.resume(&key.source).await.unwrap();
+    ground.clock.set(at(end.as_millis() - 1)).unwrap();
+    assert!(ground.claim(&request(1)).await.is_empty());
+    ground.advance(1);
+    ground.lease(&key).await;
+    ground.is_sound().await;
 }

@@ -1,8 +1,9 @@
 //! Dead letters, dismissed records, doubts.
 
-use sync_tracker_core::rules::{self, MarkSynced};
+use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{FailureNote, Key, Operation, Refusal, Status, SyncRecord};
 
+use super::local::completed;
 use crate::ground::{Ground, LEASE, fail, product, request};
 
 async fn dead_letter(ground: &Ground, key: &Key) -> SyncRecord {
@@ -41,6 +42,9 @@ pub async fn what_is_not_held_cannot_be_redriven(ground: Ground) {
     assert_eq!(ground.refused(&key, &rules::redrive()).await, Refusal::Absent);
     ground.applied(&key, &rules::created()).await;
     assert_eq!(ground.refused(&key, &rules::redrive()).await, Refusal::NotHeld);
+    let tombstone = ground.applied(&key, &rules::deleted()).await;
+    assert_eq!(tombstone.status(), Status::Deleted);
+    assert_eq!(ground.refused(&key, &rules::redrive()).await, Refusal::NotHeld);
 }
 
 pub async fn a_dismissed_record_rests_until_the_entity_changes(ground: Ground) {
@@ -76,6 +80,7 @@ pub async fn a_tombstone_cannot_be_dismissed(ground: Ground) {
 
 pub async fn a_doubt_can_be_settled(ground: Ground) {
     let (key, deleted) = (product("1"), product("2"));
+    assert_eq!(ground.refused(&key, &rules::not_there()).await, Refusal::Absent);
     for key in [&key, &deleted] {
         ground.applied(key, &rules::created()).await;
         let leased = ground.lease(key).await;
@@ -91,5 +96,35 @@ pub async fn a_doubt_can_be_settled(ground: Ground) {
         ground.refused(&key, &rules::not_there()).await,
         Refusal::Unmet { demand: sync_tracker_core::Demand::InDoubt }
     ));
+    ground.is_sound().await;
+}
+
+pub async fn holding_and_redriving_leave_the_lease_of_another(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &rules::created()).await;
+    let leased = ground.lease(&key).await;
+    let dismissed = ground.applied(&key, &rules::dismiss()).await;
+    assert_eq!((dismissed.status(), &dismissed.lease), (Status::Dismissed, &leased.lease));
+    let redriven = ground.applied(&key, &rules::redrive()).await;
+    assert_eq!((redriven.status(), &redriven.lease), (Status::InProgress, &leased.lease));
+    assert_eq!(redriven.attempts, 0);
+    assert!(ground.claim(&request(1)).await.is_empty(), "it is not due while it is leased");
+    let done = completed(&leased, Success::default()).change();
+    assert_eq!(ground.applied(&key, &done).await.status(), Status::Synced);
+    ground.is_sound().await;
+}
+
+pub async fn a_doubt_settled_under_a_lease_is_left_to_its_holder(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &rules::created()).await;
+    let leased = ground.lease(&key).await;
+    ground.applied(&key, &fail(&leased, &FailureNote::unknown("cut"))).await;
+    ground.applied(&key, &rules::deleted()).await;
+    let leased = ground.lease(&key).await;
+    let settled = ground.applied(&key, &rules::not_there()).await;
+    assert!(!settled.in_doubt);
+    assert_eq!(settled.status(), Status::InProgress, "somebody is at the object");
+    assert!(settled.is_dirty());
+    assert_eq!(settled.lease, leased.lease);
     ground.is_sound().await;
 }

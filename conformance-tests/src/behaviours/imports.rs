@@ -7,7 +7,8 @@ use sync_tracker_core::{
 };
 
 use super::apply::full_record;
-use crate::ground::{Ground, entity_type, external_id, product};
+use super::local::completed;
+use crate::ground::{Ground, LEASE, entity_type, external_id, product, request};
 
 async fn put(ground: &Ground, record: &SyncRecord) -> Imported {
     ground.store.put(record).await.expect("the import is answered")
@@ -108,7 +109,7 @@ pub async fn a_removed_record_leaves_no_trace_in_indexes(ground: Ground) {
     ground.applied(&key, &rules::updated()).await;
     assert_eq!(remove(&ground, &key, &Guard::default()).await, Removal::Removed);
     assert_eq!(ground.find(&key, "x").await, None);
-    assert!(ground.claim(&crate::ground::request(1)).await.is_empty());
+    assert!(ground.claim(&request(1)).await.is_empty());
     assert_eq!(ground.walk(&Filter::default(), 1).await, []);
     assert_eq!(ground.counts().await.total(), 0);
     assert_eq!(ground.store.records_of(&key.entity).await.unwrap(), []);
@@ -175,7 +176,13 @@ pub async fn a_record_that_somebody_is_at_is_not_renamed(ground: Ground) {
         put(&ground, &SyncRecord { lease: None, ..full_record(doubted.clone()) }).await,
         Imported::Stored
     );
-    for (key, demand) in [(&leased, Demand::Leased), (&doubted, Demand::InDoubt)] {
+    let run_out = product("3");
+    ground.applied(&run_out, &rules::created()).await;
+    ground.lease(&run_out).await;
+    ground.advance(LEASE);
+    let somebody =
+        [(&leased, Demand::Leased), (&run_out, Demand::Leased), (&doubted, Demand::InDoubt)];
+    for (key, demand) in somebody {
         let before = ground.record(key).await;
         let refused = Renamed::Refused(Refusal::Unmet { demand });
         assert_eq!(rename(&ground, key, &to).await, refused);
@@ -206,4 +213,40 @@ pub async fn renaming_is_idempotent(ground: Ground) {
     assert_eq!(rename(&ground, &from, &to).await, Renamed::Absent);
     assert_eq!(ground.record(&to).await, record.renamed(&to));
     ground.lease(&to).await;
+}
+
+pub async fn a_record_is_removed_under_its_lease(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &rules::created()).await;
+    let leased = ground.lease(&key).await;
+    assert_eq!(remove(&ground, &key, &Guard::default()).await, Removal::Removed);
+    assert!(ground.claim(&request(1)).await.is_empty());
+    // Born again and leased again, a millisecond later: the old holder is told.
+    ground.advance(1);
+    ground.applied(&key, &rules::created()).await;
+    let again = ground.lease(&key).await;
+    assert!(again.token > leased.token && again.incarnation > leased.incarnation);
+    let late = completed(&leased, Success::default()).change();
+    assert_eq!(ground.refused(&key, &late).await, Refusal::LeaseLost);
+    let done = completed(&again, Success::default()).change();
+    assert_eq!(ground.applied(&key, &done).await.status(), Status::Synced);
+    ground.is_sound().await;
+}
+
+pub async fn a_tombstone_is_purged_and_a_pending_deletion_is_not(ground: Ground) {
+    let (key, pending) = (product("1"), product("2"));
+    for (key, id) in [(&key, "x"), (&pending, "y")] {
+        let success = Success { external_id: Some(external_id(id)), ..Success::default() };
+        ground.applied(key, &MarkSynced { success }.change()).await;
+        ground.applied(key, &rules::deleted()).await;
+    }
+    ground.applied(&key, &MarkSynced::default().change()).await;
+    let gone = Guard { deleted: Some(true), dirty: Some(false), ..Guard::default() };
+    assert_eq!(remove(&ground, &key, &gone).await, Removal::Removed);
+    let dirty = Removal::Refused(Refusal::Unmet { demand: Demand::Dirty });
+    assert_eq!(remove(&ground, &pending, &gone).await, dirty);
+    assert_eq!(ground.find(&key, "x").await, None);
+    assert_eq!(ground.find(&pending, "y").await, Some(pending));
+    assert_eq!(ground.counts().await.total(), 1);
+    ground.is_sound().await;
 }

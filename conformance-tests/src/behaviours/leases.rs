@@ -1,6 +1,6 @@
 //! Claims and leases.
 
-use sync_tracker_core::rules::{self, MarkSynced, Success};
+use sync_tracker_core::rules::{self, Completion, MarkSynced, Success};
 use sync_tracker_core::{
     Change, ClaimId, FailureNote, Guard, Key, Operation, Refusal, Status, SyncRecord,
 };
@@ -23,6 +23,11 @@ async fn created(ground: &Ground, ids: &[&str]) -> Vec<Key> {
     keys
 }
 
+fn deletion_completed(leased: &SyncRecord) -> Change {
+    let synced = completed(leased, Success::default());
+    Completion { operation: Operation::Delete, ..synced }.change()
+}
+
 /// Everything that a holder may report of its lease.
 fn reports(leased: &SyncRecord) -> Vec<(&'static str, Change)> {
     let note = [
@@ -40,6 +45,7 @@ fn reports(leased: &SyncRecord) -> Vec<(&'static str, Change)> {
         ("unknown", unknown),
         ("released", rules::release(leased.token)),
         ("renewed", rules::renew(leased.token, span(LEASE))),
+        ("deletion synced", deletion_completed(leased)),
     ]
 }
 
@@ -257,6 +263,7 @@ pub async fn an_expired_lease_that_nobody_took_still_counts(ground: Ground) {
         Status::Failed,
         Status::Pending,
         Status::InProgress,
+        Status::Pending,
     ]
     .into_iter()
     .enumerate()
@@ -288,10 +295,40 @@ pub async fn a_renewed_lease_runs_on(ground: Ground) {
 pub async fn a_released_record_is_due_at_once_and_not_charged(ground: Ground) {
     let key = created(&ground, &["1"]).await.remove(0);
     let leased = ground.lease(&key).await;
+    ground.advance(1);
     let released = ground.applied(&key, &rules::release(leased.token)).await;
     assert_eq!((released.attempts, released.status()), (0, Status::Pending));
+    assert_eq!(released.pending_since, leased.pending_since, "it keeps its place");
     assert!(!released.in_doubt);
     assert_eq!(ground.lease(&key).await.attempts, 1);
+}
+
+pub async fn a_create_given_back_after_the_deletion_leaves_nothing_to_push(ground: Ground) {
+    let key = created(&ground, &["1"]).await.remove(0);
+    let leased = ground.lease(&key).await;
+    ground.applied(&key, &rules::deleted()).await;
+    let released = ground.applied(&key, &rules::release(leased.token)).await;
+    assert_eq!((released.status(), released.operation()), (Status::Deleted, Operation::Nothing));
+    assert!(ground.claim(&request(1)).await.is_empty());
+    ground.is_sound().await;
+}
+
+pub async fn a_lease_is_renewed_though_the_entity_was_deleted(ground: Ground) {
+    let (create, delete) = (product("1"), product("2"));
+    ground.applied(&create, &rules::created()).await;
+    ground.applied(&delete, &MarkSynced::default().change()).await;
+    ground.applied(&delete, &rules::updated()).await;
+    for key in [&create, &delete] {
+        let leased = ground.lease(key).await;
+        ground.applied(key, &rules::deleted()).await;
+        ground.applied(key, &MarkSynced::default().change()).await;
+        ground.advance(1);
+        let renewed = ground.applied(key, &rules::renew(leased.token, span(10))).await;
+        assert_eq!((renewed.status(), renewed.is_deleted()), (Status::InProgress, true));
+        assert_eq!(renewed.due_at(), Some(ground.now().plus(span(10))));
+        ground.applied(key, &completed(&leased, Success::default()).change()).await;
+    }
+    ground.is_sound().await;
 }
 
 trait AssertRemoved {

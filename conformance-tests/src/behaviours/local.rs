@@ -69,8 +69,12 @@ pub async fn a_deleted_entity_cannot_be_updated(ground: Ground) {
     let key = product("1");
     ground.applied(&key, &MarkSynced::default().change()).await;
     ground.applied(&key, &rules::deleted()).await;
-    assert_eq!(ground.refused(&key, &rules::updated()).await, Refusal::Deleted);
-    assert_eq!(ground.refused(&key, &rules::deleted()).await, Refusal::Deleted);
+    for _ in ["to be pushed", "a tombstone"] {
+        assert_eq!(ground.refused(&key, &rules::updated()).await, Refusal::Deleted);
+        assert_eq!(ground.refused(&key, &rules::deleted()).await, Refusal::Deleted);
+        ground.applied(&key, &MarkSynced::default().change()).await;
+    }
+    assert_eq!(ground.record(&key).await.status(), Status::Deleted);
     assert_eq!(ground.refused(&product("2"), &rules::deleted()).await, Refusal::Absent);
 }
 

@@ -14,5 +14,6 @@ pub mod local;
 pub mod owners;
 pub mod pauses;
 pub mod races;
+pub mod rules;
 pub mod success;
 pub mod walking;

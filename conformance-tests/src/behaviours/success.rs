@@ -3,7 +3,7 @@
 use serde_json::json;
 use sync_tracker_core::rules::{self, MarkSynced, MarkSyncedTo, Success};
 use sync_tracker_core::{
-    Arm, Change, ConflictKind, ConflictOp, FailureNote, Fingerprint, Incarnation, Metadata,
+    Arm, Change, ConflictKind, ConflictOp, FailureNote, Fingerprint, Guard, Incarnation, Metadata,
     MetadataMerge, Operation, Patch, Refusal, RemoteVersion, Status,
 };
 
@@ -126,6 +126,7 @@ pub async fn a_change_during_a_push_leaves_the_record_dirty(ground: Ground) {
     assert_eq!(record.status(), Status::Pending);
     assert_eq!((record.synced_revision.get(), record.revision.get()), (1, 2));
     assert_eq!(record.operation(), Operation::Update);
+    assert_eq!(record.external_id, Some(external_id("x")), "what it told is kept");
     assert_eq!(record.pending_since, Some(ground.now()));
     ground.is_sound().await;
 }
@@ -198,5 +199,72 @@ pub async fn an_entity_deleted_again_while_its_delete_ran_is_gone(ground: Ground
     assert_eq!(record.status(), Status::Deleted);
     let again = ground.applied(&key, &rules::restored()).await;
     assert_eq!(again.operation(), Operation::Create, "never an update of what we deleted");
+    ground.is_sound().await;
+}
+
+pub async fn a_report_without_a_lease_leaves_the_lease(ground: Ground) {
+    let key = product("1");
+    ground.applied(&key, &rules::created()).await;
+    let leased = ground.lease(&key).await;
+    let read = MarkSyncedTo {
+        incarnation: leased.incarnation,
+        revision: leased.revision,
+        success: told_everything(),
+    };
+    let marked = ground.applied(&key, &read.change()).await;
+    assert_eq!((marked.status(), &marked.lease), (Status::InProgress, &leased.lease));
+    assert_eq!(marked.synced_revision, leased.revision);
+    let released = ground.applied(&key, &rules::release(leased.token)).await;
+    assert_eq!(released.status(), Status::Synced);
+    ground.is_sound().await;
+}
+
+pub async fn a_deletion_that_was_marked_as_synced_leaves_a_tombstone(ground: Ground) {
+    let keys = [product("1"), product("2")];
+    for key in &keys {
+        ground.applied(key, &MarkSynced::default().change()).await;
+        let deleted = ground.applied(key, &rules::deleted()).await;
+        let read = MarkSyncedTo {
+            incarnation: deleted.incarnation,
+            revision: deleted.revision,
+            success: Success::default(),
+        };
+        let marked = if *key == keys[0] { MarkSynced::default().change() } else { read.change() };
+        let tombstone = ground.applied(key, &marked).await;
+        assert_eq!(tombstone.status(), Status::Deleted);
+        // It may be said again, of what is a tombstone already.
+        ground.advance(1);
+        for again in [MarkSynced::default().change(), read.change()] {
+            let again = ground.applied(key, &again).await;
+            assert_eq!((again.status(), again.synced_at), (Status::Deleted, Some(ground.now())));
+            assert_eq!(again.deleted_at, tombstone.deleted_at);
+        }
+    }
+    ground.is_sound().await;
+}
+
+pub async fn a_deletion_settled_under_a_lease_is_completed_by_its_holder(ground: Ground) {
+    for id in ["1", "2"] {
+        let key = product(id);
+        ground.applied(&key, &MarkSynced { success: told_everything() }.change()).await;
+        let update = id == "1";
+        ground.applied(&key, &if update { rules::updated() } else { rules::deleted() }).await;
+        let leased = ground.lease(&key).await;
+        if update {
+            ground.applied(&key, &rules::deleted()).await;
+        }
+        let settled = ground.applied(&key, &MarkSynced::default().change()).await;
+        assert_eq!((settled.status(), settled.is_dirty()), (Status::InProgress, false));
+        let done = completed(&leased, Success::default()).change();
+        let record = ground.applied(&key, &done).await;
+        // A slow update may have brought the object back: it is deleted once more.
+        let (status, operation) = if update {
+            (Status::Pending, Operation::Delete)
+        } else {
+            (Status::Deleted, Operation::Nothing)
+        };
+        assert_eq!((record.status(), record.operation()), (status, operation));
+        let _ = ground.store.remove(&key, &Guard::default()).await.expect("removed");
+    }
     ground.is_sound().await;
 }
