@@ -141,7 +141,6 @@ macro_rules! with_behaviours {
                 filters_narrow_together_as_the_reference_does,
                 what_is_due_is_listed_to_the_millisecond,
                 metadata_values_narrow_a_walk,
-                a_cursor_is_good_as_text,
                 a_cursor_after_a_source_goes_on_with_the_next,
                 sources_with_records_are_listed,
                 counts_follow_every_change,

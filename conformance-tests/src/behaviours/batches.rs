@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sync_tracker_core::rules::{self, Bind, BindMode, MarkSynced};
 use sync_tracker_core::{Change, Filter, Key, Outcome, PageSize, Refusal, Status, SyncRecord};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::ground::{Ground, external_id, product, request};
@@ -110,6 +111,7 @@ pub async fn batches_that_cross_are_both_answered(ground: Ground) {
     const ROUNDS: usize = 5;
     let keys: Vec<_> = (0..20).map(|id| product(&format!("{id:02}"))).collect();
     for _ in 0..ROUNDS {
+        let barrier = Arc::new(Barrier::new(4));
         let mut batches = JoinSet::new();
         for backwards in [false, true, false, true] {
             let mut items: Vec<_> =
@@ -117,8 +119,11 @@ pub async fn batches_that_cross_are_both_answered(ground: Ground) {
             if backwards {
                 items.reverse();
             }
-            let store = Arc::clone(&ground.store);
-            batches.spawn(async move { store.apply_many(&items).await });
+            let (barrier, store) = (Arc::clone(&barrier), Arc::clone(&ground.store));
+            batches.spawn(async move {
+                barrier.wait().await;
+                store.apply_many(&items).await
+            });
         }
         for outcome in batches.join_all().await.into_iter().flatten() {
             assert!(outcome.expect("each item is answered").is_applied());

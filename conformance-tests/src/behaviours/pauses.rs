@@ -45,7 +45,7 @@ pub async fn a_pause_replaces_the_one_before(ground: Ground) {
     ground.applied(&key, &rules::created()).await;
     pause(&ground, None).await;
     pause(&ground, Some(10)).await;
-    ground.advance(10);
+    ground.advance(11);
     ground.lease(&key).await;
     pause(&ground, Some(10)).await;
     pause(&ground, None).await;

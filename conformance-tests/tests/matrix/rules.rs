@@ -399,7 +399,6 @@ pub(crate) const RULES: &[Rule] = rules! {
             filters_narrow_a_walk
             filters_narrow_together_as_the_reference_does
             metadata_values_narrow_a_walk
-            a_cursor_is_good_as_text
             a_cursor_after_a_source_goes_on_with_the_next
             sources_with_records_are_listed
         ]

@@ -163,7 +163,8 @@ pub(crate) const VALUES: &[Value] = values! {
     "pages" {
         "keyset over the key, stable under writes" [a_walk_is_stable_under_writes]
         "a cursor whose record was removed" [a_cursor_outlives_the_record_it_stands_on]
-        "a cursor as text, with any name in it" [a_cursor_is_good_as_text]
+        "a cursor as text, with any name in it"
+            "core writes and reads it: a_cursor_is_good_as_text_whatever_the_names"
         "filters are equalities, without patterns" [
             metadata_values_narrow_a_walk
             filters_narrow_together_as_the_reference_does

@@ -52,6 +52,7 @@ macro_rules! with_bugs {
             MetadataWiped = metadata_that_is_omitted_is_wiped,
             MergedDeep = metadata_is_merged_deep,
             RemovedAsNull = removed_metadata_is_null,
+            NullRemoves = a_null_that_is_merged_removes_the_key,
             RemovedAfterSet = metadata_is_removed_after_it_was_set,
             IdInherited = a_new_incarnation_inherits_the_external_id,
             IncarnationByClock = an_incarnation_is_the_time_alone,
@@ -210,6 +211,93 @@ macro_rules! with_bugs {
             MessagesCut = long_messages_are_cut,
             MetadataBounded = metadata_that_adds_up_is_lost,
             CodesLost = the_code_of_a_failure_is_lost,
+            MessagesTrimmed = messages_are_trimmed,
+            SpansInFewBits = spans_are_kept_in_31_bits,
+            // Fast paths of rules: local changes.
+            UpdateInsertsCreation = an_update_that_makes_a_record_is_kept_as_a_creation,
+            UpdateWakesRetry = an_update_makes_a_failed_record_due,
+            UpdateForgetsFailure = an_update_that_puts_back_forgets_the_failure,
+            UpdateKeepsDismissal = an_update_leaves_what_is_dismissed,
+            DirtySinceBirth = an_update_of_what_was_synced_waits_since_the_creation,
+            DeletionDueSinceBirth = a_deletion_waits_since_the_creation,
+            UndoneByCreationUnbound = a_creation_that_undoes_a_deletion_forgets_the_id,
+            UndoneByRestorationUnbound = a_restoration_that_undoes_a_deletion_forgets_the_id,
+            MetadataInherited = a_new_life_inherits_metadata,
+            RestoredSyncedAtKept = a_restored_life_keeps_when_it_was_synced,
+            NothingRestored = what_has_no_record_is_restored,
+            // Fast paths of rules: successes.
+            ConflictUnjudged = marking_as_synced_ignores_a_conflict,
+            IncarnationUnjudged = marking_a_revision_as_synced_ignores_the_incarnation,
+            FactsWiped = marking_as_synced_wipes_what_it_omits,
+            NothingReplacesNothing = metadata_replaced_by_none_is_kept,
+            FailureKeptBySuccess = marking_as_synced_keeps_the_failure,
+            LeaseCutBySuccess = marking_as_synced_ends_the_time_of_a_lease,
+            StaleFactsDropped = what_a_completion_tells_is_dropped_if_the_record_stays_dirty,
+            OvertakenForgotten = a_push_that_was_overtaken_is_not_pushed_again,
+            OvertakenDeletionForgotten = a_push_overtaken_by_a_deletion_is_not_followed,
+            DeletedThereAsHere = a_deletion_is_in_the_remote_since_it_was_local,
+            RebornBound = what_was_restored_during_its_delete_keeps_the_id,
+            DeletionSettlesItsRevision = a_delete_settles_only_its_own_revision,
+            ReadReportDropsLease = marking_a_revision_as_synced_ends_a_lease,
+            TombstoneMoved = marking_a_tombstone_as_synced_deletes_it_anew,
+            SuccessHolderUntold = a_success_is_not_told_who_holds_the_id,
+            SuccessLeavesRecord = a_success_with_a_taken_id_leaves_a_record,
+            // Fast paths of rules: bindings.
+            LinkOverwrites = a_link_replaces_another_id,
+            LinkMakesRecord = a_link_makes_a_record,
+            RebindOfUnbound = a_rebinding_ignores_that_nothing_is_bound,
+            TombstoneBound = a_tombstone_is_bound,
+            BindRequeues = binding_goes_to_the_end_of_the_queue,
+            BindEndsLease = binding_ends_a_lease,
+            BoundInDoubt = what_is_bound_stays_in_doubt,
+            BornUnbound = an_id_given_with_a_new_life_is_lost,
+            AliasesUnasked = an_alias_is_added_whoever_holds_it,
+            AliasesOverflow = an_alias_too_many_is_dropped_without_a_word,
+            // Fast paths of rules: failures.
+            WaitsOfASecond = no_wait_is_shorter_than_a_second,
+            LastWaitRepeated = the_last_wait_of_a_schedule_is_repeated,
+            GivenBackOnce = a_throttled_attempt_is_given_back_once,
+            HeldSinceDue = a_dead_letter_is_held_since_it_was_due,
+            DoubtSettledByFailure = a_transient_failure_settles_a_doubt,
+            FailureUnsyncs = a_failure_forgets_what_was_synced,
+            FirstFailureReplacedUnderLease = the_first_failure_of_a_push_is_the_last,
+            InsertedFailureUncharged = a_failure_that_makes_a_record_charges_nothing,
+            EveryUnknownInDoubt = every_unknown_outcome_is_in_doubt,
+            FailureTakesLease = a_failure_ends_the_lease_of_another,
+            TombstoneFails = a_tombstone_fails,
+            FailedDeletionPushed = a_failed_create_is_deleted_in_the_remote,
+            // Fast paths of rules: the rest.
+            ReleasedDeletionPushed = a_create_given_back_is_deleted_in_the_remote,
+            ReleaseRequeues = what_is_given_back_goes_to_the_end_of_the_queue,
+            ExpiredNotRenewed = what_ran_out_is_not_renewed,
+            DeletedNotRenewed = a_lease_of_what_was_deleted_is_not_renewed,
+            RenewedAgain = a_repeated_renewal_runs_longer,
+            RedriveForgetsFailure = redriving_forgets_the_failure,
+            NothingNewRedriven = redriving_what_is_clean_pushes_nothing,
+            RedriveEndsLease = redriving_ends_a_lease,
+            TombstoneRedriven = a_tombstone_is_redriven,
+            TombstoneDismissed = a_tombstone_is_dismissed,
+            DoubtlessDeletionPushed = what_is_not_there_is_deleted_in_the_remote,
+            DoubtSettledUnderLease = a_doubt_is_settled_for_its_holder_too,
+            HoldsJudgedBeforehand = a_hold_is_judged_before_the_write,
+            // What is not there.
+            NothingHasConflict = what_is_not_there_does_not_lack_a_conflict,
+            NoBaseDiffersFromNone = a_missing_base_does_not_differ,
+            RingEndsWithLife = a_restoration_forgets_changes_of_the_earlier_life,
+            // Further mistakes of claims, imports, removals and batches.
+            GrantsRunOut = a_repeated_claim_gets_leases_that_ran_out,
+            ExpiredClaimedFirst = leases_that_ran_out_are_claimed_first,
+            PauseSinceRead = a_pause_begins_when_it_is_read,
+            AliasesUncheckedByPut = an_import_checks_no_aliases,
+            ImportsNotQueued = what_is_imported_is_not_claimed,
+            RenamedToItself = renaming_to_itself_is_refused,
+            PurgesPending = a_removal_ignores_what_is_to_be_pushed,
+            PurgesLive = a_removal_ignores_that_nothing_was_deleted,
+            LeasesOutliveRemoval = what_is_born_again_has_the_lease_of_what_was_removed,
+            AliasesOfImportsLost = an_alias_of_what_is_imported_leads_nowhere,
+            SourcesBackwards = sources_are_listed_backwards,
+            EntityByIdAlone = an_entity_is_found_whatever_its_type,
+            BatchesExclude = a_batch_that_meets_another_fails,
         }
     };
 }
@@ -225,6 +313,22 @@ macro_rules! bugs {
 
         impl Bug {
             pub(crate) const ALL: &[Self] = &[$(Self::$bug,)*];
+
+            /// Whether it shows only when calls come between each other.
+            pub(crate) fn is_a_race(self) -> bool {
+                matches!(
+                    self,
+                    Self::GuardsJudgedBeforehand
+                        | Self::IdsCheckedBeforehand
+                        | Self::ClaimsChosenBeforehand
+                        | Self::ImportsCheckedBeforehand
+                        | Self::RemovalsJudgedBeforehand
+                        | Self::RenamedLater
+                        | Self::DroppedCallsTorn
+                        | Self::HoldsJudgedBeforehand
+                        | Self::BatchesExclude
+                )
+            }
 
             /// The bug as a sentence.
             pub(crate) fn sentence(self) -> &'static str {

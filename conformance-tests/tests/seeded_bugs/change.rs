@@ -7,6 +7,7 @@ use sync_tracker_core::{
 };
 
 use crate::bug::Bug;
+use crate::fast;
 use crate::version;
 
 /// The change that the store carries out in place of this one.
@@ -23,6 +24,9 @@ pub(crate) fn rewritten(
         .cloned()
         .map(|mut arm| {
             demand(bug, &mut arm, before, now);
+            fast::demand(bug, change, &mut arm, before);
+            fast::late(bug, &mut arm, before, now);
+            fast::of_nothing(bug, &mut arm.when, before);
             lose_clear(bug, &mut arm.then);
             alter(bug, &mut arm.then);
             arm

@@ -17,7 +17,11 @@ pub(crate) type Chosen = (Vec<SyncRecord>, Vec<SyncRecord>);
 
 impl Records {
     pub(crate) fn chosen(&self, request: &ClaimRequest, now: Timestamp) -> Chosen {
-        let mut granted = self.claimable(&request.granted(), now);
+        let mut live = request.granted();
+        if self.has(Bug::GrantsRunOut) {
+            live.due = None;
+        }
+        let mut granted = self.claimable(&live, now);
         let mut due = self.claimable(&request.due(), now);
         if self.has(Bug::GrantsForgotten) {
             granted.clear();
@@ -70,7 +74,9 @@ impl Records {
             }
         };
         let ghosts = self.ghosts.iter().filter(|_| self.has(Bug::RemovedStillClaimed));
-        let records = self.by_slot.values().chain(ghosts).filter(|record| taken(record));
+        let queued = |key: &Key| !(self.has(Bug::ImportsNotQueued) && self.imported.contains(key));
+        let records = self.by_slot.values().filter(|record| queued(&record.key));
+        let records = records.chain(ghosts).filter(|record| taken(record));
         let mut found: Vec<_> = records.cloned().collect();
         found.sort_by(|a, b| self.order(a, b));
         found
@@ -78,12 +84,14 @@ impl Records {
 
     fn order(&self, a: &SyncRecord, b: &SyncRecord) -> Ordering {
         let by_due = claim_order(a).cmp(&claim_order(b));
+        let ran_out = |record: &SyncRecord| record.status() == Status::InProgress;
         let is_retry = |record: &SyncRecord| record.status() == Status::Failed;
         match self.bug {
             Some(Bug::ClaimedByKey) => a.key.cmp(&b.key),
             Some(Bug::ClaimedNewestFirst) => {
                 a.due_at().cmp(&b.due_at()).then_with(|| b.key.cmp(&a.key))
             }
+            Some(Bug::ExpiredClaimedFirst) => ran_out(b).cmp(&ran_out(a)).then(by_due),
             Some(Bug::RetriesLast) => is_retry(a).cmp(&is_retry(b)).then(by_due),
             _ => by_due,
         }

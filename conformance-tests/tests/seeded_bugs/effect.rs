@@ -81,7 +81,7 @@ fn remote_version(
     }
 }
 
-fn remember(next: &mut SyncRecord, capacity: usize) {
+pub(crate) fn remember(next: &mut SyncRecord, capacity: usize) {
     let ids: Vec<_> = next.recent_changes.iter().collect();
     let kept = ids[ids.len().saturating_sub(capacity)..].to_vec();
     next.recent_changes = RecentChanges::try_from(kept).expect("fewer than before");
@@ -162,6 +162,10 @@ fn metadata(bug: Bug, patch: &Patch, before: Option<&SyncRecord>, next: &mut Syn
         Bug::RemovedAsNull => removed(merge).for_each(|key| {
             map.insert(key.to_owned(), Value::Null);
         }),
+        Bug::NullRemoves => {
+            let nulls = merge.set().iter().filter(|(_, value)| value.is_null());
+            nulls.for_each(|(key, _)| drop(map.remove(key)));
+        }
         Bug::RemovedAfterSet => merge.remove().iter().for_each(|key| drop(map.remove(&**key))),
         _ => {}
     }

@@ -71,7 +71,8 @@ impl Records {
         };
         let aliases = !self.has(Bug::AliasesNotFound);
         let found = self.by_slot.values().filter(of_type).filter(|record| {
-            let aliases = record.aliases.iter().filter(|_| aliases);
+            let lost = self.has(Bug::AliasesOfImportsLost) && self.imported.contains(&record.key);
+            let aliases = record.aliases.iter().filter(|_| aliases && !lost);
             record.external_id.iter().chain(aliases).any(|known| self.form(known) == self.form(id))
         });
         let found = match self.bug {
@@ -89,7 +90,7 @@ impl Records {
     fn led_by_leftovers(&self, id: &ExternalId) -> Option<&SyncRecord> {
         let ghost = self.ghosts.iter().find(|ghost| ghost.external_ids().any(|known| known == id));
         let left = || self.left.iter().find(|(_, left)| left == id);
-        let leads = !self.has(Bug::RemovedStillClaimed);
+        let leads = !self.has(Bug::RemovedStillClaimed) && !self.has(Bug::LeasesOutliveRemoval);
         ghost.filter(|_| leads).or_else(|| left().and_then(|(key, _)| self.get(key)))
     }
 }

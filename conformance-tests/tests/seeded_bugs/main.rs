@@ -15,7 +15,9 @@ mod bug;
 mod change;
 mod claim;
 mod effect;
+mod fast;
 mod ids;
+mod kept;
 mod key;
 mod matrix;
 mod racing;
@@ -26,11 +28,12 @@ mod stored;
 mod version;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sync_tracker_conformance::BEHAVIOURS;
 
 use crate::bug::{Bug, with_bugs};
+use crate::kept::KEPT;
 
 #[test]
 fn without_a_bug_every_behaviour_passes() {
@@ -75,6 +78,34 @@ macro_rules! tests {
     };
 }
 with_bugs!(tests);
+
+/// The behaviours that are the only one to catch one of the bugs.
+fn only_ones(bugs: impl Iterator<Item = Bug>) -> BTreeSet<&'static str> {
+    let one = |bug| match matrix::caught(bug) {
+        [only] => Some(only.behaviour),
+        _ => None,
+    };
+    bugs.filter_map(one).collect()
+}
+
+#[test]
+fn each_behaviour_is_the_only_one_to_catch_a_bug_or_says_why_it_is_kept() {
+    let kept: BTreeMap<_, _> = KEPT.iter().copied().collect();
+    assert_eq!(kept.len(), KEPT.len(), "one reason for each");
+    let only = only_ones(Bug::ALL.iter().copied());
+    let needless: Vec<_> = BEHAVIOURS
+        .iter()
+        .filter(|behaviour| !only.contains(*behaviour) && !kept.contains_key(*behaviour))
+        .collect();
+    assert!(needless.is_empty(), "no bug of their own, and no reason: {needless:#?}");
+    // Who else catches a race may differ from run to run, so a reason may stand beside one.
+    let certain = only_ones(Bug::ALL.iter().copied().filter(|bug| !bug.is_a_race()));
+    let idle: Vec<_> = kept
+        .keys()
+        .filter(|behaviour| certain.contains(*behaviour) || !BEHAVIOURS.contains(*behaviour))
+        .collect();
+    assert!(idle.is_empty(), "reasons that are not needed, or of no behaviour: {idle:#?}");
+}
 
 #[test]
 fn the_table_of_bugs_and_behaviours() {

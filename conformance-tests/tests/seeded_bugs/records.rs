@@ -1,16 +1,18 @@
 //! The store's records, in the plainest form: what it would be but for the bug is the ledger of the
 //! core.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sync_tracker_core::{
-    Applied, Change, ChangeId, EntityRef, ExternalId, Guard, Imported, Key, Outcome, Pause,
-    Refusal, Refused, Removal, Renamed, Result, Source, SyncRecord, Timestamp, Version,
+    AliasesOp, Applied, Arm, Change, ChangeId, EntityRef, ExternalId, Guard, Imported, Key,
+    Outcome, Pause, Refusal, Refused, Removal, Renamed, Result, Source, SyncRecord, Timestamp,
+    Version, rules,
 };
 
 use crate::bug::Bug;
 use crate::change::rewritten;
 use crate::effect::{remembering, spoiled};
+use crate::fast;
 use crate::key::slot;
 use crate::stored::stored;
 
@@ -26,9 +28,11 @@ pub(crate) struct Records {
     /// What is counted besides the records.
     pub(crate) drift: Vec<SyncRecord>,
     /// Refusals, by the change that was refused.
-    pub(crate) refusals: BTreeMap<ChangeId, Refused>,
+    pub(crate) refusals: BTreeMap<(Key, ChangeId), Refused>,
     /// Who was told to hold an id, whoever asked first.
     pub(crate) told: BTreeMap<ExternalId, Option<EntityRef>>,
+    /// What was imported and not written since.
+    pub(crate) imported: BTreeSet<Key>,
     /// How many records come before the page that begins after a key.
     pub(crate) offsets: BTreeMap<Key, usize>,
 }
@@ -44,7 +48,7 @@ impl Records {
 
     pub(crate) fn apply(&mut self, key: &Key, change: &Change, now: Timestamp) -> Outcome {
         let before = self.get(key).cloned();
-        if let Some(refused) = self.refusals.get(&change.id()) {
+        if let Some(refused) = self.refusals.get(&(key.clone(), change.id())) {
             return Outcome::Refused(refused.clone());
         }
         let mut outcome = self.apply_to(before.as_ref(), key, change, now);
@@ -57,7 +61,7 @@ impl Records {
         if let Outcome::Refused(refused) = &outcome
             && self.has(Bug::RefusalsCached)
         {
-            self.refusals.insert(change.id(), refused.clone());
+            self.refusals.insert((key.clone(), change.id()), refused.clone());
         }
         outcome
     }
@@ -85,10 +89,15 @@ impl Records {
     ) -> (Outcome, Option<SyncRecord>) {
         let mut change = rewritten(self.bug, change, before, now);
         let applied = |before: &SyncRecord| before.recent_changes.contains(change.id());
-        if self.has(Bug::ReplaysCounted) && before.is_some_and(applied) {
+        let again = self.has(Bug::ReplaysCounted)
+            || self.has(Bug::RenewedAgain) && fast::is_renewal(&change);
+        if again && before.is_some_and(applied) {
             change = change.with_id(ChangeId::random());
         }
-        match change.settle(key, before, now, |id| self.holder(key, before, id)) {
+        let adds = |arm: &Arm| arm.then.aliases != AliasesOp::Keep;
+        let unasked = self.has(Bug::AliasesUnasked) && change.arms().iter().any(adds);
+        let holder = |id: &_| self.holder(key, before, id).filter(|_| !unasked);
+        match change.settle(key, before, now, holder) {
             Outcome::Applied(applied) if applied.replayed => {
                 let known = Some(applied.record.last_arm);
                 let arm = match self.bug {
@@ -101,7 +110,17 @@ impl Records {
             }
             Outcome::Applied(applied) => {
                 let arm = &change.arms()[usize::from(applied.record.last_arm)];
-                let spoiled = spoiled(self.bug, &arm.then, before, now, applied.record);
+                let mut spoiled = spoiled(self.bug, &arm.then, before, now, applied.record);
+                if self.has(Bug::LeasesOutliveRemoval)
+                    && before.is_none()
+                    && let Some(removed) = self.ghosts.iter().find(|ghost| ghost.key == *key)
+                {
+                    spoiled.lease.clone_from(&removed.lease);
+                    spoiled.token = removed.token;
+                }
+                if let Some(bug) = self.bug {
+                    fast::spoiled(bug, &change, &arm.then, before, now, &mut spoiled);
+                }
                 let record = stored(self.bug, spoiled);
                 let written = Some(record.clone());
                 let arm = if self.has(Bug::ArmsUntold) { Some(0) } else { applied.arm };
@@ -123,9 +142,22 @@ impl Records {
         if self.has(Bug::RefusalsRemembered) {
             written = before.map(|before| remembering(before, change.id()));
         }
+        if refused.reason == Refusal::TooManyAliases
+            && self.has(Bug::AliasesOverflow)
+            && let Some(before) = before
+        {
+            let record = before.clone();
+            return (Outcome::Applied(Applied { record, arm: Some(0), replayed: false }), None);
+        }
         if let Refusal::ExternalIdTaken { by, .. } = &mut refused.reason {
-            if self.has(Bug::HolderUntold) {
+            let asserted = fast::is_assertion(change);
+            if self.has(Bug::HolderUntold)
+                || self.has(Bug::SuccessHolderUntold) && asserted && before.is_some()
+            {
                 *by = None;
+            }
+            if self.has(Bug::SuccessLeavesRecord) && asserted && before.is_none() {
+                written = rules::created().apply_to(key, None, now).record().cloned();
             }
             if self.has(Bug::RefusalsHalfDone)
                 && let Outcome::Applied(applied) = change.apply_to(key, before, now)
@@ -147,6 +179,7 @@ impl Records {
             let left: Vec<_> = let_go.map(|id| (record.key.clone(), id.clone())).collect();
             self.left.extend(left);
         }
+        self.imported.remove(&record.key);
         self.by_slot.insert(slot(self.bug, &record.key), record);
     }
 
@@ -155,7 +188,14 @@ impl Records {
             record.validate()?;
         }
         let before = self.get(&record.key).cloned();
-        let holder = |id: &ExternalId| self.holder(&record.key, before.as_ref(), id);
+        let own = |id: &ExternalId| record.external_id.as_ref() == Some(id);
+        let holder = |id: &ExternalId| {
+            let by = self.holder(&record.key, before.as_ref(), id)?;
+            let is_alias = |other: &SyncRecord| other.aliases.contains(id);
+            let unchecked = self.has(Bug::AliasesUncheckedByPut)
+                && (!own(id) || self.by_slot.values().any(is_alias));
+            (!unchecked).then_some(by)
+        };
         if let Some(refusal) = record.taken_external_id(before.as_ref(), holder)
             && !self.has(Bug::PutUnchecked)
         {
@@ -178,7 +218,9 @@ impl Records {
         if self.has(Bug::ReplacedCountedTwice) {
             self.drift.extend(before);
         }
+        let key = record.key.clone();
         self.write(record);
+        self.imported.insert(key);
         Ok(Imported::Stored)
     }
 
@@ -187,6 +229,13 @@ impl Records {
             let refused = self.has(Bug::AbsentNotRemoved);
             return if refused { Removal::Refused(Refusal::Absent) } else { Removal::Absent };
         };
+        let mut guard = guard.clone();
+        if self.has(Bug::PurgesPending) {
+            guard.dirty = None;
+        }
+        if self.has(Bug::PurgesLive) {
+            guard.deleted = None;
+        }
         if let Some(refusal) = guard.refusal(Some(&record), now)
             && !self.has(Bug::RemoveUnguarded)
         {
@@ -195,6 +244,7 @@ impl Records {
         self.by_slot.remove(&slot(self.bug, key));
         match self.bug {
             Some(Bug::RemovedStillLeads | Bug::RemovedStillClaimed) => self.ghosts.push(record),
+            Some(Bug::LeasesOutliveRemoval) if record.lease.is_some() => self.ghosts.push(record),
             Some(Bug::RemovedStillCounted) => self.drift.push(record),
             _ => {}
         }
@@ -206,6 +256,9 @@ impl Records {
             return Renamed::Absent;
         };
         if from == to {
+            if self.has(Bug::RenamedToItself) {
+                return Renamed::Refused(Refusal::AlreadyExists);
+            }
             return Renamed::Moved;
         }
         if let Some(refusal) = record.rename_refusal(now)

@@ -1,6 +1,6 @@
 //! A store with one bug, or none.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sync_tracker_conformance::Setup;
@@ -12,6 +12,7 @@ use sync_tracker_core::{
 use tokio::task::yield_now;
 
 use crate::bug::Bug;
+use crate::fast;
 use crate::racing::rebinds;
 use crate::records::Records;
 
@@ -25,6 +26,7 @@ pub(crate) struct Store {
     clock: StoreClock,
     opened_at: Timestamp,
     calls: AtomicU32,
+    in_batch: AtomicBool,
 }
 
 impl Store {
@@ -38,6 +40,7 @@ impl Store {
             clock: setup.clock,
             opened_at: Timestamp::now(),
             calls: AtomicU32::new(0),
+            in_batch: AtomicBool::new(false),
         }
     }
 
@@ -99,6 +102,9 @@ impl Store {
 impl SyncStore for Store {
     async fn apply(&self, key: &Key, change: &Change) -> Result<Outcome> {
         Ok(match self.bug {
+            Some(Bug::HoldsJudgedBeforehand) if fast::is_about_holding(change) => {
+                self.apply_later(key, change).await
+            }
             Some(Bug::GuardsJudgedBeforehand) => self.apply_later(key, change).await,
             Some(Bug::IdsCheckedBeforehand) => self.apply_unasked(key, change).await,
             Some(Bug::DroppedCallsTorn) => self.apply_in_two(key, change).await,
@@ -175,6 +181,15 @@ impl SyncStore for Store {
     }
 
     async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {
+        if self.has(Bug::BatchesExclude) {
+            let met = self.in_batch.swap(true, Ordering::SeqCst);
+            yield_now().await;
+            self.in_batch.store(met, Ordering::SeqCst);
+            if met {
+                let failed = || Error::new(ErrorKind::Unavailable, "it met another batch");
+                return items.iter().map(|_| Err(failed())).collect();
+            }
+        }
         let mut records = self.records();
         let before = records.clone();
         let mut answers: Vec<_> = items.iter().map(|(key, _)| (key, None)).collect();
@@ -262,7 +277,12 @@ impl SyncStore for Store {
     }
 
     async fn paused(&self, source: &Source) -> Result<Option<Pause>> {
-        Ok(self.records().paused(source, self.now()).cloned())
+        let now = self.now();
+        let mut pause = self.records().paused(source, now).cloned();
+        if self.has(Bug::PauseSinceRead) {
+            pause.iter_mut().for_each(|pause| pause.since = now);
+        }
+        Ok(pause)
     }
 
     async fn now(&self) -> Result<Timestamp> {

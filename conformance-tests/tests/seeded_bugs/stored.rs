@@ -70,6 +70,9 @@ pub(crate) fn stored(bug: Option<Bug>, mut record: SyncRecord) -> SyncRecord {
                 record.metadata = Metadata::default();
             }
         }
+        Bug::MessagesTrimmed => record.failure.iter_mut().for_each(|failure| {
+            failure.message = failure.message.trim().into();
+        }),
         Bug::CodesLost => record.failure.iter_mut().for_each(|failure| failure.code = None),
         _ => {}
     }

@@ -155,11 +155,18 @@ impl Records {
             let folded = |source: &Source| source.as_str().to_lowercase();
             next == one || self.has(Bug::SourcesFolded) && folded(next) == folded(one)
         });
+        if self.has(Bug::SourcesBackwards) {
+            sources.reverse();
+        }
         sources
     }
 
     pub(crate) fn records_of(&self, entity: &EntityRef) -> Vec<SyncRecord> {
-        let found = self.by_slot.values().filter(|record| record.key.entity == *entity);
+        let any_type = self.has(Bug::EntityByIdAlone);
+        let found = self.by_slot.values().filter(|record| {
+            let there = &record.key.entity;
+            there == entity || any_type && there.entity_id == entity.entity_id
+        });
         let most = if self.has(Bug::EntityOfOneSource) { 1 } else { usize::MAX };
         found.take(most).cloned().collect()
     }
