@@ -78,12 +78,13 @@ pub(crate) const VALUES: &[Value] = values! {
             a_claim_takes_no_more_than_its_limit
             hundreds_at_once_are_all_answered
         ]
-        "batches of 0, 1, hundreds" [
+        "batches of 0, of hundreds" [
             an_empty_batch_is_answered
             hundreds_at_once_are_all_answered
         ]
         "pages of 1, of one less and one more than there is, of 1,000" [
             a_walk_sees_each_record_once_whatever_the_page_size
+            a_walk_is_in_the_order_of_bytes
         ]
         "64 aliases and one more; 4 echoes and one more" [
             an_alias_too_many_is_refused
@@ -113,6 +114,9 @@ pub(crate) const VALUES: &[Value] = values! {
             no_increment_is_lost
             of_many_writers_with_one_version_one_wins
         ]
+    }
+    "change ids" {
+        "64 random bits, of 16 changes" [a_change_is_remembered_for_sixteen_changes]
     }
     "metadata" {
         "`null`, `false`, 0, `\"\"`, `[]`, `{}`, `[{}]`, `[[]]`" [metadata_comes_back_as_it_was]
@@ -190,7 +194,7 @@ pub(crate) const VALUES: &[Value] = values! {
         ]
         "locks taken in two orders" [batches_that_cross_are_both_answered]
         "a call that is dropped" [a_dropped_call_leaves_nothing_torn]
-        "a read right after a write, by any caller" [what_concurrent_callers_see_has_an_order]
+        "answers of several callers fit into one order" [what_concurrent_callers_see_has_an_order]
         "indexes and counts agree with records" [
             a_removed_record_leaves_no_trace_in_indexes
             counts_follow_every_change
