@@ -47,12 +47,14 @@ mod faulty;
 mod ground;
 mod history;
 mod list;
+mod proxy;
 mod run;
 
 pub use self::differential::{Differential, Divergence, Played};
 pub use self::faulty::{Fault, FaultRates, FaultyStore};
 pub use self::ground::{Fixture, Ground, Guarded, Setup};
 pub use self::history::{Call, HistoryRecorder, NotLinearizable};
+pub use self::proxy::{Armed, Direction, FaultProxy, Trigger, WireCounts, WireFault};
 #[doc(hidden)]
 pub use self::run::run;
 
