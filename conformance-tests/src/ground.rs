@@ -216,7 +216,12 @@ pub(crate) fn request(limit: usize) -> ClaimRequest {
 }
 
 pub(crate) fn request_as(claim: ClaimId, limit: usize) -> ClaimRequest {
-    ClaimRequest::new(shop(), claim, limit, span(LEASE), MAX_ATTEMPTS).expect("a request")
+    claim_of(&shop(), claim, limit)
+}
+
+pub(crate) fn claim_of(source: &Source, claim: ClaimId, limit: usize) -> ClaimRequest {
+    let request = ClaimRequest::new(source.clone(), claim, limit, span(LEASE), MAX_ATTEMPTS);
+    request.expect("a request")
 }
 
 /// Waits of 1 s and 10 s, so three attempts.

@@ -41,6 +41,7 @@
 
 #[doc(hidden)]
 pub mod behaviours;
+mod cancel;
 mod differential;
 mod environment;
 mod faulty;
@@ -49,7 +50,9 @@ mod history;
 mod list;
 mod proxy;
 mod run;
+mod sweep;
 
+pub use self::cancel::dropped_after;
 pub use self::differential::{Differential, Divergence, Played};
 pub use self::faulty::{Fault, FaultRates, FaultyStore};
 pub use self::ground::{Fixture, Ground, Guarded, Setup};

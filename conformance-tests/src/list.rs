@@ -214,6 +214,18 @@ macro_rules! with_behaviours {
                 of_many_that_want_another_external_id_one_gets_it,
                 in_a_free_for_all_an_external_id_has_one_owner,
             }
+            cancellation {
+                a_local_change_dropped_at_any_poll_is_applied_whole_or_not,
+                a_report_dropped_at_any_poll_is_applied_whole_or_not,
+                a_binding_dropped_at_any_poll_is_applied_whole_or_not,
+                a_batch_dropped_at_any_poll_is_applied_item_by_item,
+                a_claim_dropped_at_any_poll_is_completed_by_a_repeat,
+                an_import_dropped_at_any_poll_is_stored_whole_or_not,
+                a_removal_dropped_at_any_poll_is_done_whole_or_not,
+                a_renaming_dropped_at_any_poll_loses_nothing,
+                a_pause_dropped_at_any_poll_lasts_or_not,
+                a_read_dropped_at_any_poll_changes_nothing,
+            }
         }
     };
 }

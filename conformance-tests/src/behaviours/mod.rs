@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod batches;
+pub mod cancellation;
 pub mod external_ids;
 pub mod failures;
 pub mod fidelity;

@@ -8,7 +8,7 @@ use sync_tracker_core::{
 
 /// A step with its values.
 #[derive(Clone, Debug)]
-pub(super) enum Action {
+pub(crate) enum Action {
     Clock(Timestamp),
     Apply(Key, Change),
     ApplyMany(Vec<(Key, Change)>),
@@ -31,7 +31,7 @@ pub(super) enum Action {
 
 /// What a store or the reference says to an action.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Done,
     Outcomes(Vec<Outcome>),
     Claimed(Claimed),
@@ -48,7 +48,7 @@ pub(super) enum Answer {
 
 impl Action {
     /// Takes the step on a store.
-    pub(super) async fn on_store(&self, store: &dyn SyncStore) -> Result<Answer> {
+    pub(crate) async fn on_store(&self, store: &dyn SyncStore) -> Result<Answer> {
         Ok(match self {
             Self::Clock(_) => Answer::Done,
             Self::Apply(key, change) => Answer::Outcomes(vec![store.apply(key, change).await?]),
@@ -90,7 +90,7 @@ impl Action {
     }
 
     /// Takes the step on the reference.
-    pub(super) fn on_ledger(&self, ledger: &mut Ledger, now: Timestamp) -> Result<Answer> {
+    pub(crate) fn on_ledger(&self, ledger: &mut Ledger, now: Timestamp) -> Result<Answer> {
         let found = |record: Option<&SyncRecord>| record.cloned();
         Ok(match self {
             Self::Clock(_) => Answer::Done,

@@ -21,6 +21,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::runtime::{Builder, Runtime};
 
+pub(crate) use self::action::{Action, Answer};
 use self::case::{Trace, play};
 use self::compare::Found;
 use self::scene::mixed;
