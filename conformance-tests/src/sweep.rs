@@ -115,16 +115,14 @@ impl<'a> Dropped<'a> {
             let answer = answer.as_ref().expect("the call is answered");
             self.check(self.agrees(answer, false), || format!("the answer is {answer:#?}"));
             self.check(seen == self.of(&self.after), || format!("left {seen:#?}"));
+            let found = self.store.verify().await.expect("the store is verified");
+            self.check(found.is_empty(), || format!("verify found {found:#?}"));
         } else {
             self.check(self.is_whole(&seen), || format!("left {seen:#?}"));
         }
         match then {
             Then::Repeated => self.repeated().await,
             Then::Claimed => self.claimed().await,
-        }
-        if answer.is_some() {
-            let found = self.store.verify().await.expect("the store is verified");
-            self.check(found.is_empty(), || format!("verify found {found:#?}"));
         }
         self.clear_away().await;
         answer.is_some()
@@ -306,7 +304,7 @@ impl<'a> Dropped<'a> {
             let claimed = self.store.claim(&request).await.expect("the claim is answered");
             let granted = claimed.leased.iter().all(|record| due(&record.key));
             self.check(granted, || format!("another claim is granted {claimed:#?}"));
-            let (records, _) = self.look().await;
+            let (records, _) = self.seen().await;
             if !records.iter().any(|record| record.is_due(self.now)) {
                 return;
             }
