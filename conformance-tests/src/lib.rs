@@ -34,6 +34,10 @@
 //!
 //! [`differential!`] makes one test more, of random sequences that are compared with the reference.
 //!
+//! For what a store has to try by itself there are [`FaultProxy`], which breaks the connection to
+//! a server and counts round trips, and [`dropped_after`], which drops a call half-way; for what
+//! calls stores there is [`FaultyStore`]; for what concurrent callers see, [`HistoryRecorder`].
+//!
 //! New behaviours come with minor releases: a store that was wrong starts to fail.
 
 // Tests that happen to be a library: they may panic, and each runs on a thread of its own.

@@ -99,15 +99,16 @@ use self::port::Port;
 /// # Servers that tell their address
 ///
 /// - **PostgreSQL** and a single **Redis** need nothing.
-/// - **Redis Cluster**: clients follow the addresses that the nodes announce, so start one proxy
-///   per node and let each node announce its own: `CONFIG SET cluster-announce-port` with the port
-///   of the proxy (and `cluster-announce-ip 127.0.0.1`), while `cluster-announce-bus-port` stays
-///   the port of the node's own bus. A *moved* or *ask* then leads through the proxies as well.
+/// - **Redis Cluster**: clients follow the addresses that the nodes announce. Start one proxy per
+///   node, and let each node announce its own: `CONFIG SET cluster-announce-port` with the port of
+///   its proxy, and `cluster-announce-ip 127.0.0.1`. *Moved* then leads through the proxies; the
+///   bus of the cluster goes on without them. Replicas follow what is announced, too: when they
+///   connect anew, replication counts and meets faults.
 /// - **MongoDB**: clients follow the hosts in the configuration of the replica set. With one node,
-///   `directConnection=true` keeps the client to the proxy; it has retryable writes and
-///   transactions all the same. With several, make the addresses of the proxies the hosts of
-///   the members. Drivers watch servers by connections of their own, whose flushes count and meet
-///   faults: ask for `serverMonitoringMode=poll` and a long `heartbeatFrequencyMS`.
+///   `directConnection=true` keeps the client to the proxy; with several, make the addresses of
+///   the proxies the hosts of the members. Drivers watch servers by connections of their own,
+///   whose flushes count and meet faults: ask for `serverMonitoringMode=poll` and a long
+///   `heartbeatFrequencyMS`.
 ///
 /// # Limits
 ///

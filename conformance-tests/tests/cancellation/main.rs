@@ -3,17 +3,20 @@
 
 #![allow(clippy::expect_used)] // all of it is a test
 
+mod late;
 mod torn;
 mod yielding;
 
 use std::any::Any;
 use std::future::{Ready, ready};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use sync_tracker_conformance::{Setup, with_behaviours};
 use sync_tracker_core::SyncStore;
 use sync_tracker_memory::MemoryStore;
 
+use crate::late::Late;
 use crate::torn::{Tear, TornStore};
 use crate::yielding::{Whole, Yielding};
 
@@ -46,6 +49,14 @@ fn a_memory_store_that_yields_around_each_call_is_whole() {
 #[test]
 fn the_defaults_over_a_store_that_yields_around_each_call_are_whole() {
     assert_eq!(failed(|setup| Yielding(MemoryStore::with_clock(setup.clock))), []);
+}
+
+#[test]
+fn a_store_that_carries_out_a_dropped_call_later_is_whole() {
+    for _ in 0..10 {
+        let open = |setup: Setup| Late(Arc::new(MemoryStore::with_clock(setup.clock)));
+        assert_eq!(failed(open), []);
+    }
 }
 
 #[test]
