@@ -217,6 +217,7 @@ macro_rules! with_behaviours {
             cancellation {
                 a_local_change_dropped_at_any_poll_is_applied_whole_or_not,
                 a_report_dropped_at_any_poll_is_applied_whole_or_not,
+                a_report_without_lease_dropped_at_any_poll_is_applied_whole_or_not,
                 a_binding_dropped_at_any_poll_is_applied_whole_or_not,
                 a_batch_dropped_at_any_poll_is_applied_item_by_item,
                 a_claim_dropped_at_any_poll_is_completed_by_a_repeat,

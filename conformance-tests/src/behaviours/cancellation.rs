@@ -72,6 +72,9 @@ pub async fn a_report_dropped_at_any_poll_is_applied_whole_or_not(ground: Ground
         MarkSyncedTo { incarnation, revision, success: success() }.change()
     })
     .await;
+}
+
+pub async fn a_report_without_lease_dropped_at_any_poll_is_applied_whole_or_not(ground: Ground) {
     changes(&ground, "synced", &[rules::created()], &synced_as("x")).await;
     let failed = rules::mark_failed(&FailureNote::permanent("x"), &schedule(), None);
     changes(&ground, "failed alone", &[synced_as("x")], &failed).await;
