@@ -173,6 +173,24 @@ macro_rules! with_behaviours {
                 a_record_is_removed_under_its_lease,
                 a_tombstone_is_purged_and_a_pending_deletion_is_not,
             }
+            inbound {
+                news_is_news_until_it_is_accepted,
+                what_is_older_than_what_was_seen_is_stale,
+                accepting_needs_the_version_that_was_seen_last,
+                accepting_leaves_what_was_changed_meanwhile_dirty,
+                an_echo_is_consumed_once,
+                content_equal_to_the_base_is_no_conflict,
+                an_open_conflict_keeps_the_record_from_being_claimed,
+                a_resolved_conflict_leaves_what_was_decided,
+                a_decision_is_refused_if_anything_moved,
+                a_deletion_in_the_remote_makes_a_tombstone,
+                what_reappears_in_the_remote_begins_a_new_life,
+                an_object_that_was_made_on_both_sides_is_a_conflict,
+                an_id_that_was_merged_away_leads_to_the_winner,
+                what_was_sighted_is_not_missed,
+                of_many_copies_of_an_echo_one_is_consumed,
+                a_change_racing_a_decision_is_not_lost,
+            }
             fidelity {
                 hostile_text_comes_back_as_it_was,
                 the_longest_text_comes_back_as_it_was,
@@ -206,7 +224,6 @@ macro_rules! with_behaviours {
                 a_change_racing_a_removal_is_not_lost,
                 a_change_racing_a_renaming_is_not_lost,
                 of_many_imports_one_gets_the_external_id,
-                a_dropped_call_leaves_nothing_torn,
                 what_concurrent_callers_see_has_an_order,
             }
             owners {

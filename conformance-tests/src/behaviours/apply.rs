@@ -22,7 +22,7 @@ fn touch() -> Patch {
     Patch { revision: RevisionOp::Next, ..Patch::default() }
 }
 
-fn fingerprint(hash: &str) -> Fingerprint {
+pub(crate) fn fingerprint(hash: &str) -> Fingerprint {
     Fingerprint::new(format!("sha256:{hash}")).unwrap()
 }
 

@@ -10,6 +10,7 @@ pub mod failures;
 pub mod fidelity;
 pub mod held;
 pub mod imports;
+pub mod inbound;
 pub mod leases;
 pub mod local;
 pub mod owners;

@@ -49,7 +49,7 @@ pub(super) async fn apply(store: Arc<dyn SyncStore>, key: Key, change: Change) -
     store.apply(&key, &change).await.expect("the change is answered")
 }
 
-fn applied(outcomes: &[Outcome]) -> usize {
+pub(super) fn applied(outcomes: &[Outcome]) -> usize {
     outcomes.iter().filter(|outcome| outcome.is_applied()).count()
 }
 
@@ -392,33 +392,6 @@ pub async fn of_many_imports_one_gets_the_external_id(ground: Ground) {
         let taken = Refusal::ExternalIdTaken { id, by: Some(winner.entity) };
         let told = refusals.iter().flatten().filter(|refusal| **refusal == taken).count();
         assert_eq!(told, TASKS - 1, "all others are told: {refusals:?}");
-    }
-    ground.is_sound().await;
-}
-
-pub async fn a_dropped_call_leaves_nothing_torn(ground: Ground) {
-    for polls in 0..40 {
-        let key = product(&polls.to_string());
-        let id = format!("x{polls}");
-        let bind = Bind { external_id: external_id(&id), mode: BindMode::Add }.change();
-        {
-            let mut call = std::pin::pin!(ground.store.apply(&key, &bind));
-            for _ in 0..polls {
-                let polled = std::future::poll_fn(|context| {
-                    std::task::Poll::Ready(call.as_mut().poll(context).is_ready())
-                });
-                if polled.await {
-                    break;
-                }
-                yield_now().await;
-            }
-        }
-        let found = ground.find(&key, &id).await;
-        let there = ground.get(&key).await.map(|record| record.key);
-        assert!(found == there || found.is_none(), "an id leads only to a record that has it");
-        let outcome = ground.apply(&key, &bind).await;
-        assert!(outcome.is_applied(), "the same change completes what was dropped");
-        assert_eq!(ground.record(&key).await.version.get(), 1, "and is applied once");
     }
     ground.is_sound().await;
 }

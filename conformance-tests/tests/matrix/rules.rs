@@ -158,7 +158,7 @@ pub(crate) const RULES: &[Rule] = rules! {
         replayed [
             every_rule_may_be_repeated
             binding_twice_is_the_same_as_once
-            a_dropped_call_leaves_nothing_torn
+            a_binding_dropped_at_any_poll_is_applied_whole_or_not
         ]
     }
     "bound, only what has a record" {
@@ -176,7 +176,11 @@ pub(crate) const RULES: &[Rule] = rules! {
         leased [binding_leaves_the_lease_of_another]
         stale [rebinding_needs_the_expected_id]
         tombstoned [a_tombstone_cannot_be_bound]
-        concurrent [rules_at_the_same_time_have_an_order]
+        concurrent [
+            two_that_want_each_others_external_id_keep_their_own
+            of_many_that_want_another_external_id_one_gets_it
+            in_a_free_for_all_an_external_id_has_one_owner
+        ]
         replayed [every_rule_may_be_repeated]
     }
     "an alias added" {
@@ -265,6 +269,90 @@ pub(crate) const RULES: &[Rule] = rules! {
         concurrent [rules_at_the_same_time_have_an_order]
         replayed [every_rule_may_be_repeated]
     }
+    "observed: content" {
+        absent "what no record has the id of is told without a write"
+        present [
+            news_is_news_until_it_is_accepted
+            content_equal_to_the_base_is_no_conflict
+        ]
+        leased [an_echo_is_consumed_once]
+        stale [what_is_older_than_what_was_seen_is_stale]
+        tombstoned [what_reappears_in_the_remote_begins_a_new_life]
+        concurrent [of_many_copies_of_an_echo_one_is_consumed]
+        replayed [news_is_news_until_it_is_accepted]
+    }
+    "observed: a deletion" {
+        absent "what no record has the id of is told without a write"
+        present [
+            a_deletion_in_the_remote_makes_a_tombstone
+            an_open_conflict_keeps_the_record_from_being_claimed
+        ]
+        leased "a lease is left alone by every observation: see content"
+        stale "a deletion has a version like content: see there"
+        tombstoned [what_reappears_in_the_remote_begins_a_new_life]
+        concurrent "one change of one record, as content: see there"
+        replayed [a_deletion_in_the_remote_makes_a_tombstone]
+    }
+    "an echo expected" {
+        absent "it demands a record; a demand that fails is judged in: any change"
+        present [four_echoes_are_expected_at_most]
+        leased [an_echo_is_consumed_once]
+        stale [an_echo_is_consumed_once]
+        tombstoned "an echo of the last push may come after the deletion"
+        concurrent [of_many_copies_of_an_echo_one_is_consumed]
+        replayed [a_replayed_change_is_not_applied_again]
+    }
+    "accepted" {
+        absent "it demands an incarnation; a demand that fails is judged in: any change"
+        present [news_is_news_until_it_is_accepted]
+        leased "a lease is left alone; what its holder tells later is judged by the revision"
+        stale [
+            accepting_needs_the_version_that_was_seen_last
+            accepting_leaves_what_was_changed_meanwhile_dirty
+        ]
+        tombstoned [
+            a_deletion_in_the_remote_makes_a_tombstone
+            what_reappears_in_the_remote_begins_a_new_life
+        ]
+        concurrent [accepting_leaves_what_was_changed_meanwhile_dirty]
+        replayed [what_reappears_in_the_remote_begins_a_new_life]
+    }
+    "a conflict resolved" {
+        absent "without a record there is no conflict"
+        present [a_resolved_conflict_leaves_what_was_decided]
+        leased "what a running push tells counts as a move: see stale"
+        stale [a_decision_is_refused_if_anything_moved]
+        tombstoned [a_resolved_conflict_leaves_what_was_decided]
+        concurrent [a_change_racing_a_decision_is_not_lost]
+        replayed [a_replayed_change_is_not_applied_again]
+    }
+    "encountered in the remote" {
+        absent [an_object_that_was_made_on_both_sides_is_a_conflict]
+        present [an_object_that_was_made_on_both_sides_is_a_conflict]
+        leased "a create that runs is in doubt at worst, and the encounter settles it"
+        stale [an_object_that_was_made_on_both_sides_is_a_conflict]
+        tombstoned "it demands that the entity is not deleted: judged in: any change"
+        concurrent [of_many_entities_one_gets_the_external_id]
+        replayed [a_replayed_change_is_not_applied_again]
+    }
+    "ids merged" {
+        absent "an id that nobody holds is told without a write"
+        present [an_id_that_was_merged_away_leads_to_the_winner]
+        leased "a lease is left alone: it changes ids only"
+        stale [an_id_that_was_merged_away_leads_to_the_winner]
+        tombstoned "a tombstone holds nothing: its ids are free"
+        concurrent [in_a_free_for_all_an_external_id_has_one_owner]
+        replayed [a_replayed_change_is_not_applied_again]
+    }
+    "sighted, or missed by a sweep" {
+        absent "it demands a record; a demand that fails is judged in: any change"
+        present [what_was_sighted_is_not_missed]
+        leased "a lease is left alone"
+        stale [what_was_sighted_is_not_missed]
+        tombstoned "a sweep expects no deleted entity"
+        concurrent [what_was_sighted_is_not_missed]
+        replayed [a_replayed_change_is_not_applied_again]
+    }
     "renamed" {
         absent [renaming_is_idempotent]
         present [
@@ -344,12 +432,14 @@ pub(crate) const RULES: &[Rule] = rules! {
         concurrent [
             of_many_writers_with_one_version_one_wins
             no_increment_is_lost
-            a_dropped_call_leaves_nothing_torn
+            a_local_change_dropped_at_any_poll_is_applied_whole_or_not
         ]
         replayed [
             a_replayed_change_is_not_applied_again
             a_change_is_remembered_for_sixteen_changes
             a_change_replayed_in_parallel_is_applied_once
+            replays_in_parallel_are_known_for_sixteen_changes
+            a_change_replayed_among_others_is_applied_once
             a_repeat_from_an_earlier_life_is_not_applied
         ]
     }
@@ -372,7 +462,10 @@ pub(crate) const RULES: &[Rule] = rules! {
         leased "a lease changes no id"
         stale [rebinding_lets_the_old_id_go]
         tombstoned [a_tombstone_lets_go_of_its_ids_and_is_still_found]
-        concurrent [of_many_external_ids_one_is_bound a_dropped_call_leaves_nothing_torn]
+        concurrent [
+            of_many_external_ids_one_is_bound
+            a_binding_dropped_at_any_poll_is_applied_whole_or_not
+        ]
         replayed "a read may be repeated at any time"
     }
     "read by key, or of an entity" {
@@ -408,7 +501,7 @@ pub(crate) const RULES: &[Rule] = rules! {
             filters_narrow_together_as_the_reference_does
         ]
         tombstoned [a_deletion_that_was_pushed_leaves_a_tombstone]
-        concurrent [a_walk_is_stable_under_writes]
+        concurrent [a_walk_is_stable_under_writes walks_among_writers_see_what_stays_once]
         replayed "a read may be repeated at any time"
     }
     "counted" {

@@ -193,7 +193,19 @@ pub(crate) const VALUES: &[Value] = values! {
             of_many_imports_one_gets_the_external_id
         ]
         "locks taken in two orders" [batches_that_cross_are_both_answered]
-        "a call that is dropped" [a_dropped_call_leaves_nothing_torn]
+        "a call that is dropped" [
+            a_local_change_dropped_at_any_poll_is_applied_whole_or_not
+            a_report_dropped_at_any_poll_is_applied_whole_or_not
+            a_report_without_lease_dropped_at_any_poll_is_applied_whole_or_not
+            a_binding_dropped_at_any_poll_is_applied_whole_or_not
+            a_batch_dropped_at_any_poll_is_applied_item_by_item
+            a_claim_dropped_at_any_poll_is_completed_by_a_repeat
+            an_import_dropped_at_any_poll_is_stored_whole_or_not
+            a_removal_dropped_at_any_poll_is_done_whole_or_not
+            a_renaming_dropped_at_any_poll_loses_nothing
+            a_pause_dropped_at_any_poll_lasts_or_not
+            a_read_dropped_at_any_poll_changes_nothing
+        ]
         "answers of several callers fit into one order" [what_concurrent_callers_see_has_an_order]
         "indexes and counts agree with records" [
             a_removed_record_leaves_no_trace_in_indexes

@@ -8,6 +8,7 @@ use sync_tracker_core::{
 
 use crate::bug::Bug;
 use crate::fast;
+use crate::inbound;
 use crate::version;
 
 /// The change that the store carries out in place of this one.
@@ -27,6 +28,8 @@ pub(crate) fn rewritten(
             fast::demand(bug, change, &mut arm, before);
             fast::late(bug, &mut arm, before, now);
             fast::of_nothing(bug, &mut arm.when, before);
+            inbound::demand(bug, &mut arm.when, &arm.then, before);
+            inbound::alter(bug, &arm.when, &mut arm.then, before);
             lose_clear(bug, &mut arm.then);
             alter(bug, &mut arm.then);
             arm
@@ -61,9 +64,6 @@ fn demand(bug: Bug, arm: &mut Arm, before: Option<&SyncRecord>, now: Timestamp) 
     }
     let ran_out =
         before.and_then(|before| before.lease.as_ref()).is_some_and(|lease| lease.until <= now);
-    if bug == Bug::ExpiredNotRenewed && ran_out && matches!(then.lease, LeaseOp::Renew { .. }) {
-        then.lease = LeaseOp::Keep;
-    }
     if unfenced {
         when.token = None;
     }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 use sync_tracker_core::{
-    AttemptsOp, EchoesOp, FactOp, FailureOp, Incarnation, IncarnationOp, LeaseOp, Metadata,
-    MetadataMerge, MetadataOp, Patch, RecentChanges, RemoteVersion, RevisionOp, SyncRecord,
-    SyncedAtOp, Timestamp, Token,
+    AliasesOp, AttemptsOp, ConflictOp, EchoesOp, FactOp, FailureOp, Incarnation, IncarnationOp,
+    LeaseOp, Metadata, MetadataMerge, MetadataOp, Patch, RecentChanges, RemoteVersion, RevisionOp,
+    SyncRecord, SyncedAtOp, Timestamp, Token,
 };
 
 use crate::bug::Bug;
@@ -57,6 +57,13 @@ pub(crate) fn spoiled(
             {
                 next.echoes.clone_from(&before.echoes);
             }
+        }
+        Bug::ConflictOpenedAgain if matches!(patch.conflict, ConflictOp::Open(_)) => {
+            next.conflict.iter_mut().for_each(|open| open.since = now);
+        }
+        Bug::AliasDropsOthers if patch.aliases != AliasesOp::Keep => {
+            let last = next.aliases.pop();
+            next.aliases = last.into_iter().collect();
         }
         Bug::AllEchoesRemoved => {
             if let EchoesOp::Remove(content) = &patch.echoes {

@@ -96,6 +96,34 @@ pub(crate) const KEPT: &[(&str, &str)] = &[
         "names_that_could_be_confused_stay_apart",
         "pairs that differ in one place: among hostile names the first that is odd fails",
     ),
+    (
+        "operations_are_carried_out_in_their_order",
+        "pairs of operations whose order shows; the reference is compared over each one alone",
+    ),
+    (
+        "what_a_success_omits_is_kept",
+        "the promise that an omitted fact is kept, as an application meets it, field by field",
+    ),
+    (
+        "a_cursor_outlives_the_record_it_stands_on",
+        "a removal right at the cursor, certain; walks among writers meet it by chance",
+    ),
+    (
+        "news_is_news_until_it_is_accepted",
+        "seen and accepted are two things: the whole way of one event, where a new store fails first",
+    ),
+    (
+        "an_open_conflict_keeps_the_record_from_being_claimed",
+        "that a conflict is not claimed and counts as one: others look at what it becomes",
+    ),
+    (
+        "a_resolved_conflict_leaves_what_was_decided",
+        "all six decisions side by side; the shapes of its changes appear nowhere else",
+    ),
+    (
+        "a_deletion_in_the_remote_makes_a_tombstone",
+        "that a deletion accepted from the remote frees the id, like one that was pushed",
+    ),
     // They hold a rule by what it promises. A history is judged by core itself, and would follow it
     // into a mistake.
     (
@@ -125,7 +153,7 @@ pub(crate) const KEPT: &[(&str, &str)] = &[
     ("claims_are_disjoint", "first grants, several at once: elsewhere one lease is taken over"),
     (
         "an_expired_lease_goes_to_one_claimer",
-        "200 takeovers of one lease: claims_are_disjoint has first grants",
+        "1,000 leases that ran out, two claimers each: claims_are_disjoint has first grants",
     ),
     (
         "a_change_replayed_in_parallel_is_applied_once",
@@ -142,5 +170,33 @@ pub(crate) const KEPT: &[(&str, &str)] = &[
     (
         "what_concurrent_callers_see_has_an_order",
         "judges the answers of several callers against each other: others look at the end",
+    ),
+    (
+        "of_many_copies_of_an_echo_one_is_consumed",
+        "an echo that is looked for and removed in two steps, which no other race has",
+    ),
+    (
+        "a_change_racing_a_decision_is_not_lost",
+        "no lost update where a decision clears what is dirty",
+    ),
+    (
+        "replays_in_parallel_are_known_for_sixteen_changes",
+        "the horizon of replays when they meet: 1, 15, 16 known, 17 not",
+    ),
+    (
+        "a_change_replayed_among_others_is_applied_once",
+        "the repeat among the changes that push it out, not after them",
+    ),
+    (
+        "two_that_want_each_others_external_id_keep_their_own",
+        "a swap, where each waits for what the other holds",
+    ),
+    (
+        "of_many_that_want_another_external_id_one_gets_it",
+        "rebinding, which lets one id go and takes another in the same step",
+    ),
+    (
+        "in_a_free_for_all_an_external_id_has_one_owner",
+        "deletions, restorations and bindings at once, and who is named held the id then",
     ),
 ];
