@@ -157,7 +157,7 @@ impl Partition {
     }
 
     pub(crate) fn statistics(&self, now: Timestamp) -> Statistics {
-        let counts = self.counts.iter();
+        let counts = self.counts.iter().filter(|((of, _), _)| !of.is_reserved());
         let due_now = self.due.iter().take_while(|(due_at, _)| *due_at <= now).count();
         // Pending records are due since they are pending, so the oldest comes first.
         let status = |entity| self.get(entity).map(SyncRecord::status);
@@ -239,7 +239,10 @@ impl Partition {
         before: Option<&SyncRecord>,
         next: Option<&SyncRecord>,
     ) {
-        let [before, next] = [before, next].map(|record| record.and_then(SyncRecord::due_at));
+        // What is reserved is never claimed, and not counted as due.
+        let seen = |record: &&SyncRecord| !record.key.entity.entity_type.is_reserved();
+        let due_at = |record: Option<&SyncRecord>| record.filter(seen)?.due_at();
+        let [before, next] = [before, next].map(due_at);
         if before == next {
             return;
         }

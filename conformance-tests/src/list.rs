@@ -131,6 +131,9 @@ macro_rules! with_behaviours {
                 leases_outlast_a_pause,
                 a_pause_leaves_no_trace_among_records,
             }
+            reserved {
+                what_is_reserved_stays_out_of_sight,
+            }
             walking {
                 a_walk_is_in_the_order_of_bytes,
                 a_walk_sees_each_record_once_whatever_the_page_size,

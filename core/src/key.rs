@@ -25,7 +25,8 @@ text_type! {
 text_type! {
     /// The kind of a local entity: `product`, `customer`.
     ///
-    /// 1 to 255 bytes of UTF-8 without control characters, compared byte by byte.
+    /// 1 to 255 bytes of UTF-8 without control characters, compared byte by byte. Types that begin
+    /// with `sync-tracker/` are [reserved](Self::is_reserved).
     EntityType, field = "entity type", max = 255
 }
 
@@ -57,6 +58,18 @@ text_type! {
     /// # Ok::<(), sync_tracker_core::Error>(())
     /// ```
     ExternalId, field = "external id", max = 512
+}
+
+impl EntityType {
+    /// Whether the type is kept for the ledger's own use: it begins with `sync-tracker/`.
+    ///
+    /// Under such types a store that keeps nothing but records keeps what is none: pauses, an
+    /// inbox, checkpoints. They are not claimed, not counted, and [`Filter`](crate::Filter)s pass
+    /// them only if they ask for the type.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        self.as_str().starts_with("sync-tracker/")
+    }
 }
 
 macro_rules! ids_from {

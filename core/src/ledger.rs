@@ -210,10 +210,11 @@ impl Ledger {
     /// How a source is doing.
     #[must_use]
     pub fn statistics(&self, source: &Source, now: Timestamp) -> Statistics {
+        let filter = Filter { source: Some(source.clone()), ..Filter::default() };
         let mut statistics = Statistics::new(now);
         self.records
             .values()
-            .filter(|record| record.key.source == *source)
+            .filter(|record| filter.matches(record, now))
             .for_each(|record| statistics.add(record));
         statistics
     }
@@ -221,7 +222,8 @@ impl Ledger {
     /// The sources that have records, in order.
     #[must_use]
     pub fn sources(&self) -> Vec<Source> {
-        let mut sources: Vec<_> = self.records.keys().map(|key| key.source.clone()).collect();
+        let keys = self.records.keys().filter(|key| !key.entity.entity_type.is_reserved());
+        let mut sources: Vec<_> = keys.map(|key| key.source.clone()).collect();
         sources.dedup();
         sources
     }

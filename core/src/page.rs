@@ -8,12 +8,12 @@ use crate::error::Error;
 use crate::ids::ClaimId;
 use crate::key::{EntityType, Key, Source};
 use crate::metadata::Metadata;
-use crate::pause::CONTROL_TYPE;
 use crate::record::SyncRecord;
 use crate::status::Status;
 use crate::time::Timestamp;
 
-/// Which records to list. The default lists all.
+/// Which records to list. The default lists all, but for those of
+/// [reserved](EntityType::is_reserved) types.
 ///
 /// Closed on purpose: a store takes it apart field by field, so that none is ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,11 +38,11 @@ impl Filter {
     #[must_use]
     pub fn matches(&self, record: &SyncRecord, now: Timestamp) -> bool {
         let Self { source, entity_type, status, due, claim_id, metadata } = self;
-        let own_type = record.key.entity.entity_type.as_str();
+        let own_type = &record.key.entity.entity_type;
         source.as_ref().is_none_or(|source| *source == record.key.source)
             && match entity_type {
-                Some(of) => of.as_str() == own_type,
-                None => own_type != CONTROL_TYPE,
+                Some(of) => of == own_type,
+                None => !own_type.is_reserved(),
             }
             && status.is_none_or(|status| status == record.status())
             && due.is_none_or(|due| due == record.is_due(now))

@@ -12,8 +12,8 @@ use crate::store::SyncStore;
 use crate::time::{Millis, Timestamp};
 
 /// The entity type under which a store that keeps nothing but records keeps the pauses of its
-/// sources. [`Filter`](crate::Filter)s pass such records only if they ask for this type.
-pub(crate) const CONTROL_TYPE: &str = "sync-tracker/source";
+/// sources. It is [reserved](EntityType::is_reserved).
+const CONTROL_TYPE: &str = "sync-tracker/source";
 
 /// A source that is to be paused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

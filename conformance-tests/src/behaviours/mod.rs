@@ -16,6 +16,7 @@ pub mod local;
 pub mod owners;
 pub mod pauses;
 pub mod races;
+pub mod reserved;
 pub mod rules;
 pub mod success;
 pub mod walking;
