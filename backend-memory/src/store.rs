@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 use sync_tracker_core::{
@@ -13,14 +13,18 @@ use sync_tracker_core::{
     SyncStore, Timestamp,
 };
 
+use crate::checkpoints::Streams;
+use crate::inbox::Entries;
 use crate::partition::Partition;
 
-/// A store in memory. Clones share the same records.
+/// A store in memory, with an inbox and checkpoints besides the records. Clones share all of them.
 ///
 /// Every call is one step under one lock, and never waits for anything else.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     ledger: Arc<RwLock<Partitions>>,
+    pub(crate) inbox: Arc<Mutex<Entries>>,
+    pub(crate) checkpoints: Arc<Mutex<Streams>>,
     clock: StoreClock,
 }
 
@@ -53,7 +57,7 @@ impl MemoryStore {
         Self { clock, ..Self::default() }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.explicit_now().unwrap_or_else(Timestamp::now)
     }
 

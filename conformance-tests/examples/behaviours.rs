@@ -1,7 +1,16 @@
-//! Prints the name of every behaviour, one a line: what a store's conformance test has to run.
+//! Prints the name of every behaviour, one a line: what a store's test of this name has to run.
 
-fn main() {
-    for name in sync_tracker_conformance::BEHAVIOURS {
+use sync_tracker_conformance::{BEHAVIOURS, CHECKPOINT_BEHAVIOURS, INBOX_BEHAVIOURS};
+
+fn main() -> Result<(), String> {
+    let behaviours = match std::env::args().nth(1).as_deref() {
+        Some("conformance") | None => BEHAVIOURS,
+        Some("inbox") => INBOX_BEHAVIOURS,
+        Some("checkpoints") => CHECKPOINT_BEHAVIOURS,
+        Some(other) => return Err(format!("there is no suite {other}")),
+    };
+    for name in behaviours {
         println!("{name}");
     }
+    Ok(())
 }

@@ -50,7 +50,9 @@ pub struct FaultRates {
 /// Use it to test that your own code comes through lost replies: give it to a
 /// [`Tracker`](sync_tracker_core::Tracker) in place of the store. Whatever is more than one of the
 /// six required methods of a store (a claim, a batch, a renaming) is carried out by these one by
-/// one, so a fault may come between any two of them.
+/// one, so a fault may come between any two of them. Around an
+/// [`InboxStore`](sync_tracker_core::InboxStore) or a
+/// [`CheckpointStore`](sync_tracker_core::CheckpointStore) it is one too, and each call is one.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -81,7 +83,7 @@ enum Faults {
     Seeded(Box<StdRng>, FaultRates),
 }
 
-impl<S: SyncStore> FaultyStore<S> {
+impl<S> FaultyStore<S> {
     /// Has these faults, one a call, and none after them.
     pub fn planned(store: S, plan: impl IntoIterator<Item = Fault>) -> Self {
         let faults = Mutex::new(Faults::Planned(plan.into_iter().collect()));
@@ -108,7 +110,7 @@ impl<S: SyncStore> FaultyStore<S> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn call<T>(&self, done: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    pub(crate) async fn call<T>(&self, done: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let fault = self.faults().next();
         match fault {
             Fault::None => done.await,

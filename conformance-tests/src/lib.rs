@@ -32,6 +32,8 @@
 //! `SYNC_TRACKER_CONTESTS=10000` in the environment makes it 10,000, two calls each, which a store
 //! has to answer within those 30 seconds.
 //!
+//! An inbox and checkpoints have suites of their own, [`inbox_suite!`] and [`checkpoint_suite!`].
+//!
 //! [`differential!`] makes one test more, of random sequences that are compared with the reference.
 //!
 //! For what a store has to try by itself there are [`FaultProxy`], which breaks the connection to
@@ -46,14 +48,20 @@
 #[doc(hidden)]
 pub mod behaviours;
 mod cancel;
+#[doc(hidden)]
+pub mod checkpoints;
 mod differential;
 mod environment;
 mod faulty;
+mod faulty_small;
 mod ground;
 mod history;
+#[doc(hidden)]
+pub mod inbox;
 mod list;
 mod proxy;
 mod run;
+mod small;
 mod sweep;
 
 pub use self::cancel::dropped_after;
@@ -64,6 +72,15 @@ pub use self::history::{Call, HistoryRecorder, NotLinearizable};
 pub use self::proxy::{Armed, Direction, FaultProxy, Trigger, WireCounts, WireFault};
 #[doc(hidden)]
 pub use self::run::run;
+pub use self::small::SmallFixture;
 
 /// The names of all behaviours, which are the names of the tests that [`suite!`] makes.
 pub const BEHAVIOURS: &[&str] = with_behaviours!(names);
+
+/// The names of all behaviours of an inbox, which are the names of the tests that [`inbox_suite!`]
+/// makes.
+pub const INBOX_BEHAVIOURS: &[&str] = with_inbox_behaviours!(small_names);
+
+/// The names of all behaviours of checkpoints, which are the names of the tests that
+/// [`checkpoint_suite!`] makes.
+pub const CHECKPOINT_BEHAVIOURS: &[&str] = with_checkpoint_behaviours!(small_names);

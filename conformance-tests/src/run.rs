@@ -23,6 +23,11 @@ where
     B: FnOnce(Ground) -> R + Send + 'static,
     R: Future<Output = ()>,
 {
+    within_limit(name, async move || behaviour(Ground::open(name, open).await).await);
+}
+
+/// Runs something in a thread and on a runtime of its own, within the limit even if it blocks.
+pub(crate) fn within_limit(name: &'static str, run: impl AsyncFnOnce() + Send + 'static) {
     let (done, wait) = mpsc::channel();
     let thread = thread::Builder::new().name(name.into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -30,10 +35,7 @@ where
             .enable_all()
             .build()
             .expect("a runtime");
-        runtime.block_on(async {
-            let ground = Ground::open(name, open).await;
-            behaviour(ground).await;
-        });
+        runtime.block_on(run());
         // Whoever waits may be gone: too late is told there.
         let _ = done.send(());
     });

@@ -91,3 +91,51 @@ mod boxed {
 
     sync_tracker_conformance::suite!(boxed);
 }
+
+/// With an inbox and checkpoints made of its records.
+mod over_records {
+    use sync_tracker_core::OverRecords;
+
+    use super::*;
+
+    async fn over_records(setup: Setup) -> OverRecords<LeastStore> {
+        OverRecords::new(store(setup).await)
+    }
+
+    mod inbox {
+        use super::over_records;
+
+        sync_tracker_conformance::inbox_suite!(over_records);
+    }
+
+    mod checkpoints {
+        use super::over_records;
+
+        sync_tracker_conformance::checkpoint_suite!(over_records);
+    }
+
+    /// Behind the layers that the high-level types put around every store, and a pointer.
+    mod layered {
+        use sync_tracker_core::{CheckpointStore, InboxStore};
+
+        use super::*;
+
+        async fn inbox(setup: Setup) -> Box<dyn InboxStore> {
+            let layered = Retry::new(over_records(setup).await);
+            Box::new(Deadline::new(layered, Duration::from_secs(10)))
+        }
+
+        async fn checkpoints(setup: Setup) -> Box<dyn CheckpointStore> {
+            let layered = Retry::new(over_records(setup).await);
+            Box::new(Deadline::new(layered, Duration::from_secs(10)))
+        }
+
+        mod inbox {
+            sync_tracker_conformance::inbox_suite!(super::inbox);
+        }
+
+        mod checkpoints {
+            sync_tracker_conformance::checkpoint_suite!(super::checkpoints);
+        }
+    }
+}

@@ -79,7 +79,7 @@ counter! {
 }
 
 counter! {
-    /// Counts the writes of one record: every applied change makes it one larger.
+    /// Counts the writes of one record or checkpoint: every one that is applied makes it one larger.
     Version, field = "version"
 }
 
@@ -96,6 +96,11 @@ counter! {
     /// The fencing token of a lease. Every grant has a higher one, and what a holder does
     /// counts only while its token is the record's.
     Token, field = "token"
+}
+
+counter! {
+    /// Counts the resets of one checkpoint: each forces a full run.
+    Generation, field = "generation"
 }
 
 impl Incarnation {

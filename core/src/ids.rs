@@ -40,9 +40,48 @@ impl fmt::Display for ChangeId {
     }
 }
 
+impl std::str::FromStr for ChangeId {
+    type Err = Error;
+
+    fn from_str(digits: &str) -> Result<Self, Error> {
+        let lower = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if digits.len() == 16
+            && digits.chars().all(lower)
+            && let Ok(bits) = u64::from_str_radix(digits, 16)
+        {
+            return Ok(Self(bits));
+        }
+        Err(Error::invalid("change id", format!("is {digits:?}"), "16 hex digits"))
+    }
+}
+
 impl fmt::Debug for ChangeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ChangeId({self})")
+    }
+}
+
+/// Ids as text, for JSON: many readers of it know no integer of 64 bits.
+pub(crate) mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::ChangeId;
+
+    pub(crate) fn serialize<S: Serializer>(
+        id: &Option<ChangeId>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => serializer.collect_str(id),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<ChangeId>, D::Error> {
+        let digits = Option::<String>::deserialize(deserializer)?;
+        digits.map(|digits| digits.parse().map_err(de::Error::custom)).transpose()
     }
 }
 
@@ -110,15 +149,11 @@ impl std::str::FromStr for ClaimId {
     fn from_str(written: &str) -> Result<Self, Error> {
         let wrong = || Error::invalid("claim id", format!("is {written:?}"), "label#16 hex digits");
         let (label, digits) = written.rsplit_once('#').ok_or_else(wrong)?;
-        let lower = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-        if digits.len() != 16 || !digits.chars().all(lower) {
-            return Err(wrong());
-        }
-        let bits = u64::from_str_radix(digits, 16).map_err(|_| wrong())?;
+        let change_id = digits.parse().map_err(|_| wrong())?;
         if !label.is_empty() {
             text::check("claim label", label, Self::MAX_LABEL_BYTES)?;
         }
-        Ok(Self { label: label.into(), change_id: ChangeId::from_bits(bits) })
+        Ok(Self { label: label.into(), change_id })
     }
 }
 

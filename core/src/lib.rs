@@ -3,6 +3,7 @@
 //!
 //! - [`Tracker`] is what applications call.
 //! - [`SyncStore`] is what a store implements, with [`Change`] as the one thing that writes.
+//! - [`Inbox`] handles inbound messages once, [`Checkpoints`] tell how far a pull got.
 //! - [`rules`] compile what happened into changes; [`Change::settle`] and [`Ledger`] say what
 //!   they mean.
 //!
@@ -29,6 +30,7 @@
 //! ```
 
 mod change;
+mod checkpoint;
 mod claim;
 mod counter;
 mod counts;
@@ -40,11 +42,14 @@ mod failure;
 mod fingerprint;
 mod holding;
 mod ids;
+mod inbox;
+mod json;
 mod key;
 pub mod layers;
 mod ledger;
 mod metadata;
 mod observation;
+mod over_records;
 mod page;
 mod pause;
 pub mod policy;
@@ -55,6 +60,7 @@ mod rename;
 pub mod rules;
 mod statistics;
 mod status;
+mod step;
 mod store;
 mod text;
 mod time;
@@ -69,8 +75,12 @@ pub use self::change::{
     InstantOp, LeaseOp, MetadataOp, NotNewer, Outcome, Patch, Refusal, Refused, RemoteDemand,
     RetryOp, RetryTable, RevisionOp, Shape, SyncedAtOp, SyncedRevisionOp,
 };
+pub use self::checkpoint::{
+    Checkpoint, CheckpointEntry, CheckpointStore, Checkpoints, Evidence, Finished, FullRun,
+    PullRun, PurgeHorizon, SaveCheckpoint, Saved, StartBound, StreamName, Watermark,
+};
 pub use self::claim::{ClaimRequest, Claimed, claim_order};
-pub use self::counter::{Incarnation, Revision, Token, Version};
+pub use self::counter::{Generation, Incarnation, Revision, Token, Version};
 pub use self::counts::Counts;
 pub use self::durability::{Durability, Survival};
 pub use self::entity::{IntoEntity, Trackable};
@@ -79,10 +89,15 @@ pub use self::events::{Event, Events, Listener};
 pub use self::failure::{Failure, FailureClass, FailureNote};
 pub use self::fingerprint::Fingerprinter;
 pub use self::ids::{ChangeId, ClaimId};
+pub use self::inbox::{
+    BeginInbox, Begun, DedupeKey, Handled, Inbox, InboxEntry, InboxStore, Settled, Ticket,
+};
+pub use self::json::JsonValue;
 pub use self::key::{EntityId, EntityRef, EntityType, ExternalId, Key, Source};
 pub use self::ledger::{Imported, Ledger, Removal, first_found};
 pub use self::metadata::{Metadata, MetadataMerge};
 pub use self::observation::{Freshness, Observation, RemoteState, Verdict, Via};
+pub use self::over_records::OverRecords;
 pub use self::page::{Cursor, Filter, Page, PageSize};
 pub use self::pause::{Pause, PauseReason, PauseRequest};
 pub use self::push_result::{Done, Failed, PushResult};
@@ -91,6 +106,7 @@ pub use self::remote::{Fingerprint, OpaqueVersion, RemoteVersion, VersionOrder};
 pub use self::rename::Renamed;
 pub use self::statistics::Statistics;
 pub use self::status::{Operation, Status};
+pub use self::step::Step;
 pub use self::store::SyncStore;
 pub use self::time::{ManualClock, Millis, StoreClock, Timestamp};
 pub use self::tracker::{

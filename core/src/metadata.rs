@@ -4,11 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::json::JsonLimits;
 
 const FIELD: &str = "metadata";
+
+const LIMITS: JsonLimits =
+    JsonLimits { field: FIELD, bytes: Metadata::MAX_BYTES, depth: Metadata::MAX_DEPTH };
 
 /// A JSON object kept with a record.
 ///
@@ -44,7 +48,7 @@ impl Metadata {
     /// limit.
     pub fn new(value: Value) -> Result<Self, Error> {
         let metadata = Self::accumulated(value)?;
-        metadata.check_size()?;
+        LIMITS.check_size(&*metadata.0)?;
         Ok(metadata)
     }
 
@@ -59,7 +63,7 @@ impl Metadata {
         let Value::Object(mut map) = value else {
             return Err(Error::invalid(FIELD, "is not a JSON object", "an object"));
         };
-        normalise_object(&mut map, 1)?;
+        LIMITS.normalise_object(&mut map, 1)?;
         Ok(Self(Arc::new(map)))
     }
 
@@ -114,20 +118,6 @@ impl Metadata {
             map.insert(key.clone(), value.clone());
         }
     }
-
-    fn check_size(&self) -> Result<(), Error> {
-        let size = serde_json::to_string(&*self.0)
-            .map_err(|error| Error::invalid(FIELD, "is not JSON", "an object").caused_by(error))?
-            .len();
-        if size > Self::MAX_BYTES {
-            return Err(Error::invalid(
-                FIELD,
-                format!("is {size} bytes of JSON"),
-                format!("{} bytes", Self::MAX_BYTES),
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// A change of the top level of metadata: removes some keys, then sets others.
@@ -152,7 +142,7 @@ impl MetadataMerge {
         remove: impl IntoIterator<Item = K>,
     ) -> Result<Self, Error> {
         let remove: Vec<Box<str>> = remove.into_iter().map(Into::into).collect();
-        remove.iter().try_for_each(|key| check_text("key to remove", key))?;
+        remove.iter().try_for_each(|key| LIMITS.check_text("key to remove", key))?;
         // Two quotes and a comma each, so that empty keys count as well.
         let size: usize = remove.iter().map(|key| key.len() + 3).sum();
         if size > Metadata::MAX_BYTES {
@@ -173,67 +163,6 @@ impl MetadataMerge {
     pub fn remove(&self) -> &[Box<str>] {
         &self.remove
     }
-}
-
-fn normalise(value: &mut Value, depth: usize) -> Result<(), Error> {
-    match value {
-        Value::Null | Value::Bool(_) => Ok(()),
-        Value::Number(number) => normalise_number(number),
-        Value::String(text) => check_text("text", text),
-        Value::Array(items) => {
-            check_depth(depth)?;
-            items.iter_mut().try_for_each(|item| normalise(item, depth + 1))
-        }
-        Value::Object(map) => normalise_object(map, depth),
-    }
-}
-
-fn normalise_object(map: &mut Map<String, Value>, depth: usize) -> Result<(), Error> {
-    check_depth(depth)?;
-    for (key, value) in map.iter_mut() {
-        check_text("key", key)?;
-        normalise(value, depth + 1)?;
-    }
-    Ok(())
-}
-
-fn normalise_number(number: &mut Number) -> Result<(), Error> {
-    if number.is_i64() {
-        return Ok(());
-    }
-    if number.is_u64() {
-        let problem = format!("has the integer {number}");
-        return Err(Error::invalid(FIELD, problem, "at most 2^63 - 1"));
-    }
-    let Some(float) = number.as_f64().filter(|float| float.is_finite()) else {
-        return Err(Error::invalid(FIELD, format!("has the number {number}"), "a finite float"));
-    };
-    if let Some(integer) = integral(float) {
-        *number = Number::from(integer);
-    }
-    Ok(())
-}
-
-/// The integer that `float` stands for, if it is one within the range of `i64`.
-#[allow(clippy::cast_possible_truncation)] // the range is checked first
-fn integral(float: f64) -> Option<i64> {
-    const END: f64 = -(i64::MIN as f64);
-    (float.fract() == 0.0 && (-END..END).contains(&float)).then_some(float as i64)
-}
-
-fn check_text(what: &str, text: &str) -> Result<(), Error> {
-    if text.contains('\0') {
-        return Err(Error::invalid(FIELD, format!("has U+0000 in a {what}"), "no U+0000"));
-    }
-    Ok(())
-}
-
-fn check_depth(depth: usize) -> Result<(), Error> {
-    if depth > Metadata::MAX_DEPTH {
-        let limit = format!("{} levels", Metadata::MAX_DEPTH);
-        return Err(Error::invalid(FIELD, "is nested too deep", limit));
-    }
-    Ok(())
 }
 
 impl fmt::Debug for Metadata {

@@ -68,6 +68,12 @@ impl Timestamp {
     pub fn plus(self, span: Millis) -> Self {
         Self(self.0.saturating_add_unsigned(span.0).min(Self::MAX.0))
     }
+
+    /// The instant `span` earlier, or [`MIN`](Self::MIN) if that lies before it.
+    #[must_use]
+    pub fn minus(self, span: Millis) -> Self {
+        Self(self.0.saturating_sub_unsigned(span.0).max(Self::MIN.0))
+    }
 }
 
 impl TryFrom<DateTime<Utc>> for Timestamp {

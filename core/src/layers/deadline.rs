@@ -32,8 +32,8 @@ pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 /// Needs a tokio runtime with its timer enabled.
 #[derive(Clone, Debug)]
 pub struct Deadline<S> {
-    store: S,
-    limit: Duration,
+    pub(super) store: S,
+    pub(super) limit: Duration,
 }
 
 impl<S> Deadline<S> {
@@ -44,7 +44,7 @@ impl<S> Deadline<S> {
 }
 
 /// A read that is late changed nothing.
-async fn read<T>(
+pub(super) async fn read<T>(
     limit: Duration,
     operation: &'static str,
     call: impl Future<Output = Result<T>> + Send,
@@ -54,7 +54,7 @@ async fn read<T>(
 }
 
 /// A write that is late may have been carried out.
-async fn write<T>(
+pub(super) async fn write<T>(
     limit: Duration,
     operation: &'static str,
     call: impl Future<Output = Result<T>> + Send,

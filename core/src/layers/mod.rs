@@ -1,6 +1,8 @@
 //! Stores around stores.
 
+mod checkpoint;
 mod deadline;
+mod inbox;
 mod retry;
 
 pub use self::deadline::{DEFAULT_DEADLINE, Deadline};

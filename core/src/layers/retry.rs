@@ -31,7 +31,7 @@ use crate::verify::Discrepancy;
 /// Needs a tokio runtime with its timer enabled.
 #[derive(Clone, Debug)]
 pub struct Retry<S> {
-    store: S,
+    pub(super) store: S,
 }
 
 /// How long to wait before each further try.
@@ -44,7 +44,7 @@ impl<S> Retry<S> {
     }
 }
 
-async fn tried<T, F: Future<Output = Result<T>> + Send>(
+pub(super) async fn tried<T, F: Future<Output = Result<T>> + Send>(
     mut call: impl FnMut() -> F + Send,
 ) -> Result<T> {
     let mut waits = WAITS.into_iter();

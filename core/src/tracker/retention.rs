@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Call, Tracker};
 use crate::change::{Guard, Refusal};
+use crate::checkpoint::Checkpoints;
 use crate::entity::IntoEntity;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -14,7 +15,7 @@ use crate::page::{Filter, PageSize};
 use crate::record::{HeldKind, SyncRecord};
 use crate::rename::Renamed;
 use crate::status::Status;
-use crate::time::{Millis, Timestamp};
+use crate::time::Timestamp;
 
 impl Tracker {
     /// Erases an entity: its records in all sources, whatever state they are in. How many there
@@ -52,7 +53,8 @@ impl Tracker {
     /// ```
     pub fn purge(&self, source: impl TryInto<Source, Error: Into<Error>>) -> Purge {
         let source = source.try_into().map_err(Into::into);
-        Purge { tracker: self.clone(), source, tombstones: None, dead_letters: None }
+        let tracker = self.clone();
+        Purge { tracker, source, tombstones: None, dead_letters: None, recording: None }
     }
 
     /// Gives an entity another id or type: its records in all sources move along. What became of
@@ -151,6 +153,7 @@ pub struct Purge {
     source: Result<Source>,
     tombstones: Option<Duration>,
     dead_letters: Option<Duration>,
+    recording: Option<Checkpoints>,
 }
 
 impl Purge {
@@ -165,40 +168,65 @@ impl Purge {
         Self { dead_letters: Some(older_than), ..self }
     }
 
+    /// Records, before any tombstone is erased, up to when they are gone: the next run of a pull
+    /// whose checkpoint is older reads everything. The checkpoints and the tracker have to be in
+    /// stores with the same clock.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sync_tracker_core::{Checkpoints, Tracker};
+    /// # use sync_tracker_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    /// let store = MemoryStore::new();
+    /// let (tracker, checkpoints) = (Tracker::new(store.clone()), Checkpoints::new(store));
+    /// tracker.purge("shopify").tombstones(30 * DAY).recording(&checkpoints).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recording(self, checkpoints: &Checkpoints) -> Self {
+        Self { recording: Some(checkpoints.clone()), ..self }
+    }
+
     async fn run(self) -> Result<u64> {
-        let Self { tracker, source, tombstones, dead_letters } = self;
+        let Self { tracker, source, tombstones, dead_letters, recording } = self;
         let source = source?;
+        let now = tracker.store.now().await?;
         let deleted_at = |record: &SyncRecord| record.deleted_at;
         let dead_since = |record: &SyncRecord| {
             record.held.filter(|held| held.kind == HeldKind::Dead).map(|held| held.since)
         };
         let mut erased = 0;
         if let Some(age) = tombstones {
-            erased += erase(&tracker, &source, Status::Deleted, age, deleted_at).await?;
+            let horizon = now.minus(age.try_into()?);
+            if let Some(checkpoints) = recording {
+                checkpoints.store().raise_horizon(&source, horizon).await?;
+            }
+            erased += erase(&tracker, &source, Status::Deleted, horizon, deleted_at).await?;
         }
         if let Some(age) = dead_letters {
-            erased += erase(&tracker, &source, Status::DeadLetter, age, dead_since).await?;
+            let horizon = now.minus(age.try_into()?);
+            erased += erase(&tracker, &source, Status::DeadLetter, horizon, dead_since).await?;
         }
         Ok(erased)
     }
 }
 
-/// Erases the records in a status that have been in it for longer than `age`.
+/// Erases the records in a status that have been in it since before `horizon`.
 async fn erase(
     tracker: &Tracker,
     source: &Source,
     status: Status,
-    age: Duration,
+    horizon: Timestamp,
     since: impl Fn(&SyncRecord) -> Option<Timestamp>,
 ) -> Result<u64> {
-    let age = Millis::try_from(age)?;
-    let now = tracker.store.now().await?;
     let filter = Filter { source: Some(source.clone()), status: Some(status), ..Filter::default() };
     let (mut erased, mut after) = (0, None);
     loop {
         let page = tracker.store.list(&filter, after.as_ref(), PageSize::MAX).await?;
         for record in page.records {
-            if since(&record).is_some_and(|since| since.plus(age) < now) {
+            if since(&record).is_some_and(|since| since < horizon) {
                 let guard = Guard { version: Some(record.version), ..Guard::default() };
                 erased += u64::from(tracker.remove(record, guard).await?);
             }
