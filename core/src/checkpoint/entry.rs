@@ -96,3 +96,61 @@ impl PurgeHorizon {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::counter::{Generation, Version};
+    use crate::error::Result;
+    use crate::json::JsonValue;
+
+    /// Stores keep it, so it must not change.
+    #[test]
+    fn an_entry_is_written_as_it_always_was() -> Result<()> {
+        let reset = CheckpointEntry::reset(None, ChangeId::from_bits(1)).write.unwrap();
+        let request = SaveCheckpoint {
+            source: "shop".try_into()?,
+            stream: "orders".try_into()?,
+            value: JsonValue::new(Value::Null)?,
+            version: Version::new(1)?,
+            generation: Generation::new(1)?,
+            id: ChangeId::from_bits(2),
+        };
+        let now = Timestamp::from_millis(5)?;
+        let saved = CheckpointEntry::save(Some(&reset), &request, now).write.unwrap();
+        let reset_by = "0000000000000001";
+        for (entry, written) in [
+            (
+                reset,
+                json!({
+                    "checkpoint": { "version": 1, "generation": 1, "saved_at": null },
+                    "saved_by": null,
+                    "reset_by": reset_by,
+                }),
+            ),
+            (
+                saved,
+                json!({
+                    "checkpoint": {
+                        "value": null,
+                        "version": 2,
+                        "generation": 1,
+                        "saved_at": "1970-01-01T00:00:00.005Z",
+                    },
+                    "saved_by": "0000000000000002",
+                    "reset_by": reset_by,
+                }),
+            ),
+        ] {
+            let json = serde_json::to_value(&entry).unwrap();
+            assert_eq!(json, written);
+            assert_eq!(serde_json::from_value::<CheckpointEntry>(json).unwrap(), entry);
+        }
+        let horizon = PurgeHorizon::raise(None, now).write.unwrap();
+        let json = json!({ "instant": "1970-01-01T00:00:00.005Z" });
+        assert_eq!(serde_json::to_value(horizon).unwrap(), json);
+        Ok(())
+    }
+}

@@ -128,3 +128,45 @@ impl InboxEntry {
         self.until.plus(grace) < now
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::error::Result;
+
+    /// Stores keep it, so it must not change.
+    #[test]
+    fn an_entry_is_written_as_it_always_was() -> Result<()> {
+        let (source, key) = ("shop".try_into()?, "1".try_into()?);
+        let id = ChangeId::from_bits(u64::MAX);
+        let request = BeginInbox::new(source, key, Millis::new(1_000)?, id)?;
+        let now = Timestamp::from_millis(5)?;
+        let begun = InboxEntry::begin(None, &request, now).write.unwrap();
+        let written = |state| {
+            json!({
+                "token": 5_000,
+                "begun_by": "ffffffffffffffff",
+                "until": "1970-01-01T00:00:01.005Z",
+                "state": state,
+            })
+        };
+        let ticket = request.ticket(begun.token);
+        let abandoned = InboxEntry::abandon(Some(&begun), &ticket).write.unwrap();
+        let outcome = JsonValue::new(json!([7]))?;
+        let remember_for = Millis::new(1_000)?;
+        let step = InboxEntry::complete(Some(&begun), &ticket, &outcome, remember_for, now);
+        let completed = step.write.unwrap();
+        for (entry, state) in [
+            (begun, json!("begun")),
+            (abandoned, json!("abandoned")),
+            (completed, json!({ "completed": [7] })),
+        ] {
+            let json = serde_json::to_value(&entry).unwrap();
+            assert_eq!(json, written(state));
+            assert_eq!(serde_json::from_value::<InboxEntry>(json).unwrap(), entry);
+        }
+        Ok(())
+    }
+}
