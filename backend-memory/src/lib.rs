@@ -2,8 +2,9 @@
 //! ledger need not outlive them.
 //!
 //! It has no semantics of its own: what a change means, what a claim takes, what a lookup finds and
-//! what becomes of a message or a checkpoint is decided by [`sync_tracker_core`]. What it adds to the reference
-//! [`Ledger`](sync_tracker_core::Ledger) are indexes, by external id, due time, status and entity.
+//! what becomes of a message or a checkpoint is decided by [`sync_tracker_core`]. What it adds to the
+//! reference [`Ledger`](sync_tracker_core::Ledger) are indexes, by external id, due time, status and
+//! entity.
 //!
 //! ```
 //! use sync_tracker_core::Tracker;

@@ -79,7 +79,7 @@ counter! {
 }
 
 counter! {
-    /// Counts the writes of one record or checkpoint: every one that is applied makes it one larger.
+    /// Counts the writes of one record or checkpoint: each that is applied makes it one larger.
     Version, field = "version"
 }
 

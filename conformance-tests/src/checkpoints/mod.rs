@@ -57,9 +57,9 @@ macro_rules! with_checkpoint_behaviours {
 
 /// Makes one test per behaviour for checkpoints.
 ///
-/// `checkpoint_suite!(factory)`, where `factory` is an `async fn(Setup)` that opens a store which is
-/// a [`CheckpointStore`] and returns it, or a [`Guarded`](crate::Guarded) one; then attributes, as
-/// with [`suite!`](crate::suite).
+/// `checkpoint_suite!(factory)`, where `factory` is an `async fn(Setup)` that opens a store which
+/// is a [`CheckpointStore`] and returns it, or a [`Guarded`](crate::Guarded) one; then attributes,
+/// as with [`suite!`](crate::suite).
 #[macro_export]
 macro_rules! checkpoint_suite {
     ($factory:expr $(, $(#[$attribute:meta])+)? $(,)?) => {

@@ -74,8 +74,9 @@ impl CheckpointEntry {
     }
 }
 
-/// Up to when the tombstones of a source may have been purged: what was deleted before is forgotten,
-/// so a pull from a checkpoint that is older would take late news of it for something new.
+/// Up to when the tombstones of a source may have been purged: what was deleted before is
+/// forgotten, so a pull from a checkpoint that is older would take late news of it for something
+/// new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurgeHorizon {
     instant: Timestamp,

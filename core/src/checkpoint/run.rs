@@ -16,7 +16,8 @@ use crate::layers::{DEFAULT_DEADLINE, Deadline, Retry};
 /// ```
 /// # use sync_tracker_core::{Checkpoints, JsonValue, Saved};
 /// # use sync_tracker_memory::MemoryStore;
-/// # async fn page(_: Option<&JsonValue>) -> Result<(Vec<u8>, JsonValue, bool), sync_tracker_core::Error> {
+/// # type Answer = Result<(Vec<u8>, JsonValue, bool), sync_tracker_core::Error>;
+/// # async fn page(_: Option<&JsonValue>) -> Answer {
 /// #     Ok((vec![], JsonValue::of("cursor-1")?, true))
 /// # }
 /// # #[tokio::main(flavor = "current_thread")]
@@ -278,8 +279,8 @@ impl PullRun {
     ///
     /// # Errors
     ///
-    /// As [`advance`](Self::advance), or [`Corrupt`](crate::ErrorKind::Corrupt) if the checkpoint is
-    /// none of this type.
+    /// As [`advance`](Self::advance), or [`Corrupt`](crate::ErrorKind::Corrupt) if the checkpoint
+    /// is none of this type.
     pub async fn advance_to<W: Watermark>(&mut self, seen: W) -> Result<Saved> {
         let stored = self.checkpoint.value.as_ref().map(W::of_value).transpose()?;
         let value = stored.map_or(seen, |stored| stored.max(seen)).to_value()?;

@@ -24,8 +24,8 @@ use crate::time::Timestamp;
 /// - Sources and stream names are compared, and streams ordered, byte by byte; values come back as
 ///   they were.
 /// - Time is the store's, or the explicit clock that it was opened with.
-/// - Errors are as with a [`SyncStore`](crate::SyncStore), and so is dropping a future: the call was
-///   carried out or not, and is repeated as it was.
+/// - Errors are as with a [`SyncStore`](crate::SyncStore), and so is dropping a future: the call
+///   was carried out or not, and is repeated as it was.
 #[async_trait]
 pub trait CheckpointStore: Debug + Send + Sync + 'static {
     /// The checkpoint of a stream; the default one if it has none.

@@ -40,10 +40,10 @@ use crate::time::{Millis, Timestamp};
 /// # }
 /// ```
 ///
-/// **What it promises.** Of all deliveries of a message, one at a time is handled, and after one was
-/// completed none is, for as long as it is remembered. It is *not* exactly once: a process that dies
-/// after the handler took effect and before that was noted leaves a message that is handled again.
-/// So the effect itself has to bear a repeat.
+/// **What it promises.** Of all deliveries of a message, one at a time is handled, and after one
+/// was completed none is, for as long as it is remembered. It is *not* exactly once: a process that
+/// dies after the handler took effect and before that was noted leaves a message that is handled
+/// again. So the effect itself has to bear a repeat.
 ///
 /// Remember outcomes for longer than the source may deliver again; the default is 7 days. The
 /// default lease is 60 seconds, and is renewed while the handler runs. Every call of the store ends

@@ -23,8 +23,8 @@ use crate::time::Millis;
 ///   message comes between.
 /// - Sources and dedupe keys are compared byte by byte, outcomes come back as they were.
 /// - Time is the store's, or the explicit clock that it was opened with.
-/// - Errors are as with a [`SyncStore`](crate::SyncStore), and so is dropping a future: the call was
-///   carried out or not, and is repeated as it was.
+/// - Errors are as with a [`SyncStore`](crate::SyncStore), and so is dropping a future: the call
+///   was carried out or not, and is repeated as it was.
 #[async_trait]
 pub trait InboxStore: Debug + Send + Sync + 'static {
     /// Begins a message, as [`InboxEntry::begin`](super::InboxEntry::begin): of many at once, one
