@@ -494,6 +494,7 @@ pub(crate) const RULES: &[Rule] = rules! {
             metadata_values_narrow_a_walk
             a_cursor_after_a_source_goes_on_with_the_next
             sources_with_records_are_listed
+            what_is_reserved_stays_out_of_sight
         ]
         leased [filters_narrow_a_walk what_is_due_is_listed_to_the_millisecond]
         stale [
