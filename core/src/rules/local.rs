@@ -27,7 +27,7 @@ fn undeleted() -> [Arm; 2] {
             then: Patch { deleted_at: InstantOp::Clear, updated_at: InstantOp::Now, ..new_job() },
         },
         Arm {
-            when: Guard { dirty: Some(false), ..deleted },
+            when: deleted,
             then: Patch {
                 incarnation: IncarnationOp::Next,
                 updated_at: InstantOp::Clear,
