@@ -10,3 +10,4 @@ mod permutations;
 mod scene;
 mod sweeps;
 mod truth;
+mod two_sides;
