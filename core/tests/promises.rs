@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
+use sync_tracker_core::policy::{Contents, Decision, FieldByField, Policy};
 use sync_tracker_core::rules::RetrySchedule;
 use sync_tracker_core::{
-    Done, EntityRef, Failed, FailureNote, ManualClock, Metadata, Millis, Refusal, Status,
-    StoreClock, Timestamp, Trackable, Tracker, TrackingRules,
+    ConflictKind, Done, EntityRef, Failed, FailureNote, Fingerprint, Handled, Inbox, JsonValue,
+    ManualClock, Metadata, Millis, Refusal, RemoteVersion, Status, StoreClock, Timestamp,
+    Trackable, Tracker, TrackingRules, Verdict,
 };
 use sync_tracker_memory::MemoryStore;
 
@@ -266,4 +268,68 @@ async fn an_entity_and_a_source_can_get_another_name() {
     assert_eq!(tracker.rename_source("crm", "crm-eu").await.unwrap(), []);
     assert_eq!(tracker.find::<User>("crm-eu", "x").await.unwrap(), Some(2));
     assert_eq!(tracker.find::<User>("crm", "x").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_webhook_is_handled_once_and_an_old_one_changes_nothing() {
+    let store = MemoryStore::new();
+    let (tracker, inbox) = (Tracker::new(store.clone()), Inbox::new(store));
+    let order = EntityRef::new("order", 7).unwrap();
+    let synced = tracker.mark_synced(&order, "shopify").external_id("gid-7");
+    assert!(synced.remote_version(RemoteVersion::Sequence(1)).await.unwrap().is_applied());
+    let database = Mutex::new(json!({ "paid": false }));
+
+    let receive = async |event: &str, version: i64, content: Value| {
+        let handled = inbox.once("shopify", event, || async {
+            let observed = tracker
+                .observe("shopify", "order", "gid-7")
+                .version(RemoteVersion::Sequence(version))
+                .content(&content)
+                .await?;
+            if observed.verdict == Verdict::Newer {
+                *database.lock().unwrap() = content.clone();
+                assert!(tracker.accept_remote(&observed).await?.is_applied());
+            }
+            JsonValue::new(json!(format!("{:?}", observed.verdict)))
+        });
+        match handled.await.unwrap() {
+            Handled::Now(verdict) => verdict.as_value().to_string(),
+            Handled::Before(verdict) => format!("{} before", verdict.as_value()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(receive("e-3", 3, json!({ "paid": true })).await, "\"Newer\"");
+    assert_eq!(receive("e-3", 3, json!({ "paid": true })).await, "\"Newer\" before");
+    assert_eq!(receive("e-2", 2, json!({ "paid": false })).await, "\"Stale\"");
+    assert_eq!(*database.lock().unwrap(), json!({ "paid": true }));
+    assert!(tracker.is_synced(&order, "shopify").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_customer_that_both_sides_changed_is_a_conflict_and_a_policy_resolves_it() {
+    let tracker = tracker();
+    let customer = EntityRef::new("customer", "ada").unwrap();
+    let base = json!({ "name": "Ada", "city": "London" });
+    let synced = tracker.mark_synced(&customer, "crm").external_id("SF-1");
+    let synced = synced.fingerprint(Fingerprint::of(&base).unwrap());
+    assert!(synced.await.unwrap().is_applied());
+
+    let ours = json!({ "name": "Ada Lovelace", "city": "London" });
+    tracker.updated(&customer).await.unwrap();
+    let theirs = json!({ "name": "Ada", "city": "Paris" });
+    let observed = tracker.observe("crm", "customer", "SF-1").content(&theirs).await.unwrap();
+    assert_eq!(observed.verdict, Verdict::Conflict(ConflictKind::EditEdit));
+    assert!(tracker.claim("crm").await.unwrap().pushes.is_empty(), "nothing is overwritten");
+
+    let contents = Contents { base: Some(&base), local: Some(&ours), remote: Some(&theirs) };
+    let decision = FieldByField.decide(contents);
+    assert_eq!(decision, Decision::Merged(json!({ "name": "Ada Lovelace", "city": "Paris" })));
+    // … the merged content is written to the database, and then:
+    let resolved = tracker
+        .resolve(&observed.record.unwrap(), decision.winner().unwrap())
+        .remote_fingerprint(Fingerprint::of(&theirs).unwrap())
+        .await
+        .unwrap();
+    assert!(resolved.is_applied());
+    assert_eq!(tracker.claim("crm").await.unwrap().pushes.len(), 1, "the merged one is pushed");
 }
