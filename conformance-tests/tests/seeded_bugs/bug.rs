@@ -86,6 +86,9 @@ macro_rules! with_bugs {
             SightedOnce = only_the_first_sighting_is_noted,
             MissesUnguarded = what_was_sighted_meanwhile_is_missed,
             EchoExpectedByAnyone = an_echo_is_expected_by_a_stale_holder,
+            // Records that the ledger keeps for its own use.
+            ReservedCounted = what_is_reserved_is_counted,
+            ReservedClaimed = what_is_reserved_is_claimed,
             // Remote versions.
             EqualVersionIsNews = an_equal_version_is_news,
             UnorderedVersionIsNews = an_unordered_version_is_news,
@@ -346,6 +349,14 @@ macro_rules! bugs {
                         | Self::RemovalsJudgedBeforehand
                         | Self::RenamedLater
                         | Self::DroppedCallsTorn
+                        | Self::HoldersReadBeforehand
+                        | Self::RebindsCheckedBeforehand
+                        | Self::IdsLetGoFirst
+                        | Self::ReplaysJudgedBeforehand
+                        | Self::RingReadBeforehand
+                        | Self::ExpiredChosenBeforehand
+                        | Self::PagesReadInTwo
+                        | Self::ResolvesUnguarded
                         | Self::HoldsJudgedBeforehand
                         | Self::BatchesExclude
                 )

@@ -64,6 +64,10 @@ impl Records {
                     false
                 }
                 (Some(Bug::RetryDueEarly), Status::Failed) => filter.matches(record, soon(now)),
+                (Some(Bug::ReservedClaimed), _) if record.key.entity.entity_type.is_reserved() => {
+                    let own_type = Some(record.key.entity.entity_type.clone());
+                    Filter { entity_type: own_type, ..filter.clone() }.matches(record, now)
+                }
                 (Some(Bug::ClaimsAcrossSources), _) => {
                     let begins = filter.source.as_ref().is_some_and(|source| {
                         record.key.source.as_str().starts_with(source.as_str())

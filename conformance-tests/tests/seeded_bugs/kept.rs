@@ -121,6 +121,10 @@ pub(crate) const KEPT: &[(&str, &str)] = &[
         "all six decisions side by side; the shapes of its changes appear nowhere else",
     ),
     (
+        "a_decision_is_refused_if_anything_moved",
+        "a remote that moves without a version, certain; a_change_racing_a_decision_is_not_lost races",
+    ),
+    (
         "a_deletion_in_the_remote_makes_a_tombstone",
         "that a deletion accepted from the remote frees the id, like one that was pushed",
     ),

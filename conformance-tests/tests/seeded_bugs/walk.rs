@@ -124,9 +124,10 @@ impl Records {
     pub(crate) fn statistics(&self, source: &Source, now: Timestamp) -> Statistics {
         let mut statistics = Statistics::new(now);
         let all = self.has(Bug::AllSourcesCounted);
+        let reserved_too = self.has(Bug::ReservedCounted);
         let counted = |record: &&SyncRecord| {
-            let reserved = record.key.entity.entity_type.is_reserved();
-            !reserved && (all || record.key.source == *source)
+            let hidden = record.key.entity.entity_type.is_reserved() && !reserved_too;
+            !hidden && (all || record.key.source == *source)
         };
         self.by_slot.values().filter(counted).for_each(|record| statistics.add(record));
         self.drift.iter().filter(counted).for_each(|record| statistics.counts.add(record));
