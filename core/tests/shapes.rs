@@ -10,10 +10,9 @@ use sync_tracker_core::rules::{
     Resolve, RetrySchedule, Success, Winner,
 };
 use sync_tracker_core::{
-    Change, ClaimId, ClaimRequest, Conflict, ConflictKind, ExternalId, FailureNote, Fingerprint,
-    Freshness, Incarnation, Key, Metadata, MetadataMerge, MetadataOp, Millis, Observation,
-    Operation, RemoteState, RemoteVersion, Revision, Shape, Source, SyncRecord, Timestamp, Token,
-    Version,
+    Change, ClaimId, ClaimRequest, ExternalId, FailureNote, Fingerprint, Freshness, Incarnation,
+    Key, Metadata, MetadataMerge, MetadataOp, Millis, Observation, Operation, RemoteState,
+    RemoteVersion, Revision, Shape, Source, SyncRecord, Timestamp, Token, Version,
 };
 
 /// Every way to tell of a success.
@@ -185,11 +184,11 @@ fn known_record() -> SyncRecord {
 
 fn resolutions(record: &SyncRecord) -> Vec<Change> {
     let mut all = Vec::new();
-    for kind in [ConflictKind::EditEdit, ConflictKind::EditDelete] {
+    for remote_deleted_at in [None, Some(record.created_at)] {
         for deleted_at in [None, Some(record.created_at)] {
             for remote_seen in [None, Some(RemoteVersion::Sequence(1))] {
-                let conflict = Some(Conflict { kind, since: record.created_at });
-                let record = SyncRecord { conflict, deleted_at, remote_seen, ..record.clone() };
+                let record =
+                    SyncRecord { remote_deleted_at, deleted_at, remote_seen, ..record.clone() };
                 for winner in [Winner::Local, Winner::Remote] {
                     for remote in [None, Fingerprint::new("sha256:aa").ok()] {
                         all.push(Resolve { record: &record, winner, remote }.change());

@@ -5,7 +5,7 @@ use crate::change::{
     Arm, AttemptsOp, Change, ConflictOp, FactOp, FailureOp, FlagOp, Guard, HeldOp, IncarnationOp,
     InstantOp, LeaseOp, Patch, RetryOp, RevisionOp, SyncedAtOp, SyncedRevisionOp,
 };
-use crate::record::{ConflictKind, SyncRecord};
+use crate::record::SyncRecord;
 use crate::remote::{Fingerprint, RemoteVersion};
 
 /// Whose state holds.
@@ -27,6 +27,8 @@ pub enum Winner {
 /// | delete/edit | the deletion is pushed | the deletion is undone, in step |
 /// | both deleted meanwhile | a tombstone | a tombstone |
 ///
+/// Whether the object is gone counts as it was last seen, also if the conflict was opened before.
+///
 /// What is in the remote, its version and content, counts as known from now on, so a repeat of the
 /// event that opened the conflict is no news. The write that carries the decision out comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +46,9 @@ impl Resolve<'_> {
     #[must_use]
     pub fn change(&self) -> Change {
         let Self { record, winner, remote } = self;
-        let gone_there =
-            record.conflict.is_some_and(|conflict| conflict.kind == ConflictKind::EditDelete);
+        // Not the kind of the conflict: a push may have succeeded since it was opened, and what was
+        // seen after that opens no other one.
+        let gone_there = record.remote_deleted_at.is_some();
         let then = match (record.is_deleted(), gone_there, winner) {
             (true, true, _) => self.settled(),
             (false, true, Winner::Local) => Self::created_again(),

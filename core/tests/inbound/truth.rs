@@ -348,6 +348,33 @@ async fn a_deletion_while_a_conflict_is_open_counts_when_it_is_resolved() {
 }
 
 #[tokio::test]
+async fn what_happens_to_the_object_after_a_push_that_ends_in_a_conflict_counts() {
+    // A conflict is open, and the push that was under way succeeds: the record is not dirty.
+    let pushed_in_conflict = async |seen: Option<i64>| {
+        let scene = scene(Base::Known, Local::Changed).await;
+        let claimed = scene.tracker.claim(SHOP).await.unwrap();
+        let observed = scene.observe(Some(version(11)), seen).await;
+        assert!(matches!(observed.verdict, Verdict::Conflict(_)));
+        let synced = claimed.pushes[0].synced().fingerprint(content(3));
+        assert!(synced.await.unwrap().is_applied());
+        scene
+    };
+    let scene = pushed_in_conflict(Some(2)).await;
+    let observed = scene.observe(Some(version(12)), None).await;
+    assert!(matches!(observed.verdict, Verdict::Conflict(_)));
+    let resolve = scene.tracker.resolve(&observed.record.unwrap(), Winner::Remote);
+    assert!(resolve.await.unwrap().is_applied());
+    assert_eq!(scene.record().await.status(), Status::Deleted, "it was deleted there");
+
+    let scene = pushed_in_conflict(None).await;
+    let observed = scene.observe(Some(version(12)), Some(4)).await;
+    assert!(matches!(observed.verdict, Verdict::Conflict(_)));
+    let resolve = scene.tracker.resolve(&observed.record.unwrap(), Winner::Remote);
+    assert!(resolve.remote_fingerprint(content(4)).await.unwrap().is_applied());
+    assert_eq!(scene.record().await.status(), Status::Synced, "it is back there");
+}
+
+#[tokio::test]
 async fn both_sides_created_it() {
     let scene = Scene::new();
     let tracker = scene.tracker.clone().with_sources("product", [SHOP]).unwrap();
