@@ -26,6 +26,23 @@ pub enum ShopError {
     /// 404: the shop has no product with this id.
     #[error("the shop has no such product")]
     NotFound,
+    /// 410: this id was merged into another one.
+    #[error("the product was merged into {into}")]
+    Merged {
+        /// The id that is used from now on.
+        into: String,
+    },
+    /// 409: another product has this handle.
+    #[error("the handle is that of {by}")]
+    Taken {
+        /// The id of that product.
+        by: String,
+        /// Whether it was made by this very request, sent before.
+        same_key: bool,
+    },
+    /// 412: the product has another version than the one that the change was made on condition of.
+    #[error("the product has another version by now")]
+    Moved,
     /// Any other refusal: the request itself is wrong.
     #[error("the shop rejected the request with status {status}")]
     Rejected {

@@ -1,6 +1,8 @@
 //! Talks to the shop over HTTP, and never sends a request twice by itself.
 
 mod error;
+mod failure;
+mod read;
 #[cfg(test)]
 mod retry_tests;
 #[cfg(test)]
@@ -8,19 +10,20 @@ mod tests;
 
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{IF_MATCH, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use error::ShopError;
-
-use crate::catalog::Product;
+pub use read::{Listing, Seen, State};
 
 /// A client of one shop. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct ShopClient {
     http: Client,
     products: Url,
+    listing: Url,
 }
 
 /// A product as the shop names it.
@@ -40,6 +43,17 @@ struct Found {
 #[derive(Deserialize)]
 struct Refusal {
     error: Refused,
+}
+
+#[derive(Deserialize)]
+struct Taken {
+    taken_by: String,
+    same_key: bool,
+}
+
+#[derive(Deserialize)]
+struct Merged {
+    merged_into: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -64,6 +78,10 @@ impl ShopClient {
             .map_err(|()| setup(format!("{base_url:?} is not the address of a shop")))?
             .pop_if_empty()
             .push("products");
+        let mut listing = products.clone();
+        if let Ok(mut path) = listing.path_segments_mut() {
+            path.pop().push("listing");
+        }
         let http = Client::builder()
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
@@ -71,24 +89,56 @@ impl ShopClient {
             .timeout(timeout)
             .build()
             .map_err(|error| setup(error.to_string()))?;
-        Ok(Self { http, products })
+        Ok(Self { http, products, listing })
     }
 
     /// Makes a product. To do this twice is to have it twice: after [`ShopError::NoAnswer`], look
-    /// with [`find`](Self::find) first.
-    pub async fn create(&self, product: &Product) -> Result<Remote, ShopError> {
+    /// with [`find`](Self::find) first, unless the shop has each handle once.
+    pub async fn create(&self, product: &(impl Serialize + Sync)) -> Result<Remote, ShopError> {
         let request = self.http.post(self.products.clone()).json(product);
         read(send(request).await?).await
     }
 
+    /// Makes a product, once for each key, of a shop that honours these: sent again, it is
+    /// [`ShopError::Taken`] by what was made at first, even if that is gone by now.
+    pub async fn create_once(
+        &self,
+        key: Uuid,
+        product: &(impl Serialize + Sync),
+    ) -> Result<Remote, ShopError> {
+        let request = self.http.post(self.products.clone()).json(product);
+        read(send(request.header("Idempotency-Key", key.to_string())).await?).await
+    }
+
     /// Replaces a product.
-    pub async fn update(&self, id: &str, product: &Product) -> Result<Remote, ShopError> {
+    pub async fn update(
+        &self,
+        id: &str,
+        product: &(impl Serialize + Sync),
+    ) -> Result<Remote, ShopError> {
         read(send(self.one(Method::PUT, id).json(product)).await?).await
+    }
+
+    /// Replaces a product if it has this version, else [`ShopError::Moved`].
+    pub async fn update_if(
+        &self,
+        id: &str,
+        version: u64,
+        product: &(impl Serialize + Sync),
+    ) -> Result<Remote, ShopError> {
+        let request = self.one(Method::PUT, id).header(IF_MATCH, format!("\"{version}\""));
+        read(send(request.json(product)).await?).await
     }
 
     /// Removes a product.
     pub async fn delete(&self, id: &str) -> Result<(), ShopError> {
         send(self.one(Method::DELETE, id)).await.map(drop)
+    }
+
+    /// Removes a product if it has this version, else [`ShopError::Moved`].
+    pub async fn delete_if(&self, id: &str, version: u64) -> Result<(), ShopError> {
+        let request = self.one(Method::DELETE, id).header(IF_MATCH, format!("\"{version}\""));
+        send(request).await.map(drop)
     }
 
     /// The product with this handle; if there are several, the one whose id sorts first.
@@ -118,6 +168,15 @@ async fn send(request: RequestBuilder) -> Result<Response, ShopError> {
         }
         StatusCode::UNPROCESSABLE_ENTITY => Err(invalid(response).await),
         StatusCode::NOT_FOUND => Err(ShopError::NotFound),
+        StatusCode::PRECONDITION_FAILED => Err(ShopError::Moved),
+        StatusCode::CONFLICT => {
+            let Taken { taken_by, same_key } = read(response).await?;
+            Err(ShopError::Taken { by: taken_by, same_key })
+        }
+        StatusCode::GONE => {
+            let Merged { merged_into } = read(response).await?;
+            Err(ShopError::Merged { into: merged_into })
+        }
         status if status.is_server_error() => Err(ShopError::Server { status: status.as_u16() }),
         status => Err(ShopError::Rejected { status: status.as_u16() }),
     }

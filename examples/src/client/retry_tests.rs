@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::catalog;
+use crate::catalog::Product;
 use crate::shop::{Faults, Shop};
 
 fn product() -> Product {

@@ -1,7 +1,7 @@
 //! What the client makes of each answer, and of none.
 
 use super::*;
-use crate::catalog;
+use crate::catalog::{self, Product};
 use crate::shop::{Faults, Rate, Shop};
 
 fn product(handle: &str) -> Product {
@@ -96,4 +96,77 @@ async fn a_slow_answer_is_no_answer_though_the_product_is_made_once() {
     assert!(client.find("cup").await.unwrap().is_some());
     assert_eq!(shop.log().creates(), 1);
     assert!(!shop.log().entries()[0].delivered);
+}
+
+async fn telling() -> (Shop, ShopClient) {
+    let (shop, _) = Shop::start_telling(Faults::NONE).await.unwrap();
+    let client = ShopClient::new(shop.url(), Duration::from_secs(10)).unwrap();
+    (shop, client)
+}
+
+#[tokio::test]
+async fn a_change_on_condition_is_made_only_of_that_version() {
+    let (shop, client) = telling().await;
+    let cup = product("cup");
+    let made = client.create(&cup).await.unwrap();
+    assert_eq!(client.update_if(&made.id, 1, &cup).await.unwrap().version, 2);
+    assert_eq!(client.update_if(&made.id, 1, &cup).await, Err(ShopError::Moved));
+    assert_eq!(client.delete_if(&made.id, 1).await, Err(ShopError::Moved));
+    assert_eq!(shop.products()[0].version, 2);
+    assert_eq!(client.delete_if(&made.id, 2).await, Ok(()));
+    assert_eq!(client.delete_if(&made.id, 3).await, Err(ShopError::NotFound));
+    // The staff puts it back, as it was, at a later version.
+    assert!(shop.staff().restore(&made.id).is_some());
+    assert_eq!(client.look(&made.id).await.unwrap().version, Some(4));
+}
+
+#[tokio::test]
+async fn a_create_is_made_once_for_a_key_and_for_a_handle() {
+    let (shop, client) = telling().await;
+    let (cup, key) = (product("cup"), Uuid::from_u128(1));
+    let made = client.create_once(key, &cup).await.unwrap();
+    let taken = |same_key| Err(ShopError::Taken { by: made.id.clone(), same_key });
+    assert_eq!(client.create_once(Uuid::from_u128(2), &cup).await, taken(false));
+    assert_eq!(client.create(&cup).await, taken(false));
+    assert_eq!(client.delete(&made.id).await, Ok(()));
+    assert_eq!(client.create_once(key, &cup).await, taken(true), "even if it is gone");
+    assert!(client.create_once(Uuid::from_u128(2), &cup).await.is_ok());
+    assert_eq!(shop.staff().restore(&made.id), None, "its handle is in use");
+}
+
+#[tokio::test]
+async fn what_was_merged_says_into_what() {
+    let (shop, client) = telling().await;
+    let [cup, mug] = ["cup", "mug"].map(product);
+    let (cup, mug) = (client.create(&cup).await.unwrap(), client.create(&mug).await.unwrap());
+    assert_eq!(shop.staff().merge(&cup.id, &cup.id), None);
+    assert!(shop.staff().merge(&cup.id, &mug.id).is_some());
+    assert_eq!(client.look(&cup.id).await.unwrap().state, State::MergedInto(mug.id.clone()));
+    let merged = ShopError::Merged { into: mug.id.clone() };
+    assert_eq!(client.update(&cup.id, &product("cup")).await, Err(merged.clone()));
+    assert_eq!(client.delete(&cup.id).await, Err(merged));
+    assert_eq!(client.look(&mug.id).await.unwrap().version, Some(1));
+}
+
+#[tokio::test]
+async fn a_listing_shows_each_product_once_page_by_page() {
+    let (shop, client) = telling().await;
+    for number in 0..5 {
+        client.create(&product(&format!("cup-{number}"))).await.unwrap();
+    }
+    let all: Vec<_> = shop.products().into_iter().map(|it| it.id).collect();
+    assert_eq!(client.delete(&all[2]).await, Ok(()));
+    let (mut after, mut seen, mut pages) = (None, Vec::new(), 0);
+    loop {
+        let page = client.list(after.as_deref(), 2).await.unwrap();
+        seen.extend(page.products.into_iter().map(|it| it.id));
+        (after, pages) = (page.next, pages + 1);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(
+        (seen, pages),
+        (vec![&all[0], &all[1], &all[3], &all[4]].into_iter().cloned().collect(), 2)
+    );
 }

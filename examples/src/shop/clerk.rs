@@ -1,9 +1,11 @@
 //! The clerk behind the counter: takes one request at a time and decides everything about it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::events::{EventKind, Outbox};
 use super::faults::Faults;
 use super::log::{Kind, ShopLog};
 use super::schedule::{Blacklist, Schedule};
@@ -12,11 +14,18 @@ use super::shelf::{Shelf, Stocked};
 /// What a client asks for.
 #[derive(Debug)]
 pub(super) enum Request {
-    Create(Value),
-    Update(String, Value),
-    Delete(String),
+    /// With an idempotency key, if one is told.
+    Create(Value, Option<String>),
+    /// Only if it has this version, if one is told.
+    Update(String, Value, Option<u64>),
+    /// Only if it has this version, if one is told.
+    Delete(String, Option<u64>),
     Get(String),
     Find(String),
+    List {
+        after: Option<String>,
+        size: usize,
+    },
 }
 
 /// What becomes of a request. By then all that is to be done is done and in the log.
@@ -48,8 +57,13 @@ pub(super) struct Clerk {
     slow: Schedule,
     retry_after: Duration,
     slow_by: Duration,
-    shelf: Shelf,
+    pub(super) shelf: Shelf,
     log: ShopLog,
+    /// What was made under which idempotency key.
+    made: HashMap<String, String>,
+    /// Where events go, of a shop that tells them. Such a shop also has each
+    /// handle once, and honours idempotency keys.
+    pub(super) outbox: Option<Outbox>,
 }
 
 impl Clerk {
@@ -64,7 +78,14 @@ impl Clerk {
             slow_by: faults.slow_by,
             shelf: Shelf::new(),
             log: ShopLog::default(),
+            made: HashMap::new(),
+            outbox: None,
         }
+    }
+
+    /// Tells events from now on, and has each handle once.
+    pub(super) fn telling(self, outbox: Outbox) -> Self {
+        Self { outbox: Some(outbox), ..self }
     }
 
     pub(super) fn log(&self) -> &ShopLog {
@@ -92,13 +113,14 @@ impl Clerk {
             self.log.faults.errors += 1;
             return error(500, None, "something went wrong here");
         }
-        let can_be_lost = matches!(request, Request::Create(_));
+        let can_be_lost = matches!(request, Request::Create(..));
         let answer = match request {
-            Request::Create(product) => self.create(product),
-            Request::Update(id, product) => self.update(&id, product),
-            Request::Delete(id) => self.delete(&id),
+            Request::Create(product, key) => self.create(product, key),
+            Request::Update(id, product, only_if) => self.update(&id, product, only_if),
+            Request::Delete(id, only_if) => self.delete(&id, only_if),
             Request::Get(id) => self.get(&id),
             Request::Find(handle) => self.find(&handle),
+            Request::List { after, size } => self.list(after.as_deref(), size),
         };
         let delivery = match answer.status {
             200..300 => self.delivery(can_be_lost),
@@ -107,38 +129,85 @@ impl Clerk {
         Answer { delivery, ..answer }
     }
 
-    fn create(&mut self, product: Value) -> Answer {
+    fn create(&mut self, product: Value, key: Option<String>) -> Answer {
         let handle = match self.valid_handle(&product) {
             Ok(handle) => handle,
             Err(refused) => return refused,
         };
+        if self.outbox.is_some() {
+            if let Some(made) = key.as_ref().and_then(|key| self.made.get(key)) {
+                return answer(409, json!({ "taken_by": made, "same_key": true }));
+            }
+            if let Some(taken) = self.shelf.with_handle(&handle).next() {
+                return answer(409, json!({ "taken_by": taken.id, "same_key": false }));
+            }
+        }
         let made = self.shelf.add(handle, product);
+        if let Some(key) = key {
+            self.made.insert(key, made.id.clone());
+        }
         let seq = self.log.accept(Kind::Create, &made.id, &made.handle);
+        tell(self.outbox.as_ref(), EventKind::Created, made);
         Answer { seq: Some(seq), ..answer(201, id_and_version(made)) }
     }
 
-    fn update(&mut self, id: &str, product: Value) -> Answer {
+    fn update(&mut self, id: &str, product: Value, only_if: Option<u64>) -> Answer {
         let handle = match self.valid_handle(&product) {
             Ok(handle) => handle,
             Err(refused) => return refused,
         };
+        if let Err(refused) = self.met(id, only_if) {
+            return refused;
+        }
         let Some(updated) = self.shelf.replace(id, handle, product) else {
             return not_found();
         };
         let seq = self.log.accept(Kind::Update, id, &updated.handle);
+        tell(self.outbox.as_ref(), EventKind::Updated, updated);
         Answer { seq: Some(seq), ..answer(200, id_and_version(updated)) }
     }
 
-    fn delete(&mut self, id: &str) -> Answer {
+    fn delete(&mut self, id: &str, only_if: Option<u64>) -> Answer {
+        if let Err(refused) = self.met(id, only_if) {
+            return refused;
+        }
         let Some(removed) = self.shelf.remove(id) else {
             return not_found();
         };
         let seq = self.log.accept(Kind::Delete, id, &removed.handle);
+        tell(self.outbox.as_ref(), EventKind::Deleted, removed);
         Answer { seq: Some(seq), ..answer(204, Value::Null) }
     }
 
     fn get(&self, id: &str) -> Answer {
-        self.shelf.get(id).map_or_else(not_found, |stocked| answer(200, json!(stocked)))
+        match self.shelf.get(id) {
+            Some(stocked) => answer(200, json!(stocked)),
+            None => self.gone(id),
+        }
+    }
+
+    fn list(&self, after: Option<&str>, size: usize) -> Answer {
+        let (products, more) = self.shelf.page(after, size);
+        let next = products.last().filter(|_| more).map(|last| &last.id);
+        answer(200, json!({ "products": products, "next": next }))
+    }
+
+    /// Whether the product is there, and has the version that a change was made conditional on.
+    fn met(&self, id: &str, only_if: Option<u64>) -> Result<(), Answer> {
+        match (self.shelf.get(id), only_if) {
+            (None, _) => Err(self.gone(id)),
+            (Some(stocked), Some(version)) if stocked.version != version => {
+                Err(error(412, None, "has another version"))
+            }
+            (Some(_), _) => Ok(()),
+        }
+    }
+
+    fn gone(&self, id: &str) -> Answer {
+        match self.shelf.merged_into(id) {
+            Some(winner) => answer(410, json!({ "merged_into": winner })),
+            None => not_found(),
+        }
     }
 
     fn find(&self, handle: &str) -> Answer {
@@ -178,6 +247,12 @@ impl Clerk {
 
 fn answer(status: u16, body: Value) -> Answer {
     Answer { status, body, retry_after: None, seq: None, delivery: Delivery::AtOnce }
+}
+
+fn tell(outbox: Option<&Outbox>, kind: EventKind, stocked: &Stocked) {
+    if let Some(outbox) = outbox {
+        outbox.tell(kind, stocked);
+    }
 }
 
 fn id_and_version(stocked: &Stocked) -> Value {

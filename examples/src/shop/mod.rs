@@ -1,7 +1,7 @@
 //! A shop to practise on: a real HTTP server inside this process that misbehaves when told to.
 //!
-//! It behaves as shops do. It knows no idempotency keys and lets two products have one handle, so
-//! a create that is sent twice makes two products; its [`ShopLog`] tells. [`Faults`] say how often
+//! It behaves as shops do. Unless it tells events, it knows no idempotency keys and lets two products
+//! have one handle, so a create that is sent twice makes two products; its [`ShopLog`] tells. [`Faults`] say how often
 //! it throttles, fails, refuses a product, answers late, or loses the reply to a create.
 //!
 //! | request | answer |
@@ -11,17 +11,30 @@
 //! | `DELETE /products/{id}` | 204, or 404 |
 //! | `GET /products/{id}` | 200 `{id, version, handle, product}`, or 404 |
 //! | `GET /products?handle=…` | 200 `{products: [{id, version, handle}]}`, oldest first |
+//! | `GET /listing?size=…&after=…` | 200 `{products: [{id, version, handle, product}], next}` |
+//!
+//! A change can be made on condition of a version: `If-Match: "3"`, else 412. What the
+//! [staff](Staff) merged into another product answers 410 `{merged_into}`.
+//!
+//! A shop that [tells](Shop::start_telling) what happens sends a [`ShopEvent`] of every change, by
+//! whomever. It also has each handle once, and honours the header `Idempotency-Key`: a create of a
+//! handle that is in use, or with a key that was used before, is 409 `{taken_by, same_key}`.
 //!
 //! A product is any JSON object with a `handle` and a `title`. One that lacks them is refused with
 //! 422 `{error: {field, message}}`.
 
 mod clerk;
+mod courier;
+#[cfg(test)]
+mod event_tests;
+mod events;
 mod faults;
 mod log;
 mod routes;
 mod schedule;
 mod server;
 mod shelf;
+mod staff;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -35,9 +48,12 @@ use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use faults::{FaultCounts, Faults, Rate};
+pub use courier::{Courier, Manners, Sent};
+pub use events::{EventKind, ShopEvent, ShopEvents};
+pub use faults::{BadRate, FaultCounts, Faults, Rate};
 pub use log::{Accepted, Kind, ShopLog};
 pub use shelf::Stocked;
+pub use staff::Staff;
 
 use clerk::Clerk;
 
@@ -58,11 +74,21 @@ impl Shop {
     /// Opens a shop on a free port of this machine. Must be called on a Tokio runtime with I/O and
     /// time enabled, which then also serves it.
     pub async fn start(faults: Faults) -> io::Result<Self> {
+        Self::open(Clerk::new(&faults))
+    }
+
+    /// Opens a shop that tells what happens in it, and has each handle once.
+    pub async fn start_telling(faults: Faults) -> io::Result<(Self, ShopEvents)> {
+        let (outbox, events) = events::outbox();
+        Ok((Self::open(Clerk::new(&faults).telling(outbox))?, events))
+    }
+
+    fn open(clerk: Clerk) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let listener = socket.listen(BACKLOG)?;
         let url = format!("http://{}", listener.local_addr()?);
-        let clerk = SharedClerk::new(Clerk::new(&faults));
+        let clerk = SharedClerk::new(clerk);
         let (closing, closed) = oneshot::channel();
         let serving = tokio::spawn(server::serve(listener, clerk.clone(), closed));
         Ok(Self { url, clerk, closing, serving })
@@ -84,6 +110,12 @@ impl Shop {
     #[must_use]
     pub fn products(&self) -> Vec<Stocked> {
         self.clerk.lock().shelf().all()
+    }
+
+    /// Those who work in the shop, and change products without being asked by a client.
+    #[must_use]
+    pub fn staff(&self) -> Staff {
+        Staff::new(self.clerk.clone())
     }
 
     /// Closes the shop: requests in progress have a second to finish. Returns the final log.

@@ -16,7 +16,7 @@ fn product(handle: &str) -> Value {
 }
 
 fn create(shop: &mut Clerk, handle: &str) -> Answer {
-    shop.serve(Request::Create(product(handle)))
+    shop.serve(Request::Create(product(handle), None))
 }
 
 fn id(answer: &Answer) -> String {
@@ -30,14 +30,14 @@ fn a_product_is_made_updated_found_and_removed() {
     assert_eq!((made.status, &made.body["version"]), (201, &json!(1)));
     let id = id(&made);
 
-    let renamed = shop.serve(Request::Update(id.clone(), product("mug")));
+    let renamed = shop.serve(Request::Update(id.clone(), product("mug"), None));
     assert_eq!((renamed.status, renamed.body), (200, json!({ "id": id, "version": 2 })));
     let found = shop.serve(Request::Find("mug".into())).body;
     assert_eq!(found, json!({ "products": [{ "id": id, "version": 2, "handle": "mug" }] }));
     let got = shop.serve(Request::Get(id.clone()));
     assert_eq!((got.status, &got.body["product"]), (200, &product("mug")));
 
-    assert_eq!(shop.serve(Request::Delete(id.clone())).status, 204);
+    assert_eq!(shop.serve(Request::Delete(id.clone(), None)).status, 204);
     assert_eq!(shop.serve(Request::Find("mug".into())).body, json!({ "products": [] }));
     let log = shop.log();
     let done: Vec<_> = log.entries().iter().map(|it| (it.seq, it.kind, &*it.handle)).collect();
@@ -56,8 +56,8 @@ fn an_unknown_id_is_not_found_and_leaves_no_trace() {
     for unknown in ["gid-1", "gid-01000001", "gid-+1000001", "1000001", ""] {
         let id = unknown.to_owned();
         assert_eq!(shop.serve(Request::Get(id.clone())).status, 404, "{unknown}");
-        assert_eq!(shop.serve(Request::Delete(id.clone())).status, 404);
-        assert_eq!(shop.serve(Request::Update(id, product("cup"))).status, 404);
+        assert_eq!(shop.serve(Request::Delete(id.clone(), None)).status, 404);
+        assert_eq!(shop.serve(Request::Update(id, product("cup"), None)).status, 404);
     }
     assert_eq!(shop.log().last_seq(), 1);
 }
@@ -71,8 +71,8 @@ fn a_second_create_of_a_handle_makes_a_duplicate_even_after_a_delete() {
     let found = shop.serve(Request::Find("cup".into())).body;
     assert_eq!([&found["products"][0]["id"], &found["products"][1]["id"]], [&first, &second]);
 
-    shop.serve(Request::Delete(first));
-    shop.serve(Request::Delete(second));
+    shop.serve(Request::Delete(first, None));
+    shop.serve(Request::Delete(second, None));
     create(&mut shop, "cup");
     create(&mut shop, "bowl");
     let log = shop.log();
@@ -91,7 +91,7 @@ fn a_product_without_handle_or_title_is_refused_and_is_no_fault() {
         (json!({ "handle": "cup", "title": 7 }), "title"),
         (json!("cup"), "handle"),
     ] {
-        let refused = shop.serve(Request::Create(body));
+        let refused = shop.serve(Request::Create(body, None));
         assert_eq!((refused.status, &refused.body["error"]["field"]), (422, &json!(field)));
     }
     assert_eq!(shop.log().faults(), FaultCounts::default());
@@ -132,8 +132,8 @@ fn an_invalid_handle_is_refused_for_ever_for_create_and_update() {
         assert_eq!(refused.status, 422);
         assert!(refused.body["error"]["field"].is_string());
         assert!(refused.body["error"]["message"].is_string());
-        assert_eq!(shop.serve(Request::Update(id.clone(), product("bowl"))).status, 422);
-        assert_eq!(shop.serve(Request::Update(id.clone(), product("cup"))).status, 200);
+        assert_eq!(shop.serve(Request::Update(id.clone(), product("bowl"), None)).status, 422);
+        assert_eq!(shop.serve(Request::Update(id.clone(), product("cup"), None)).status, 200);
     }
     assert_eq!(shop.log().faults().invalid, 6);
     assert_eq!((shop.log().creates(), shop.log().updates()), (1, 3));
@@ -144,7 +144,7 @@ fn only_a_create_that_was_done_loses_its_reply_and_it_is_not_slow_as_well() {
     let slow_by = Duration::from_millis(5);
     let faults = Faults { lost_reply: rate(0.5), slow: rate(0.5), slow_by, ..Faults::NONE };
     let mut shop = Clerk::new(&faults);
-    let mut deliveries = vec![shop.serve(Request::Delete("gid-1".into())).delivery];
+    let mut deliveries = vec![shop.serve(Request::Delete("gid-1".into(), None)).delivery];
     deliveries.extend((0..4).map(|_| create(&mut shop, "cup").delivery));
     deliveries.extend((0..2).map(|_| shop.serve(Request::Find("cup".into())).delivery));
     let (lost, late, at_once) = (Delivery::Lost, Delivery::After(slow_by), Delivery::AtOnce);

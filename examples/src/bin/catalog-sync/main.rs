@@ -7,7 +7,6 @@
 //! the shop's own log.
 
 mod args;
-mod progress;
 mod push;
 mod report;
 mod sync;
@@ -18,12 +17,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::args::Args;
-use self::progress::Progress;
 use self::push::Pusher;
 use self::report::Report;
 use self::sync::{CatalogSync, SOURCE};
 use sync_tracker_examples::catalog::Product;
 use sync_tracker_examples::client::ShopClient;
+use sync_tracker_examples::progress::Progress;
 use sync_tracker_examples::shop::Shop;
 
 /// Whatever ends the program early; it is shown to the person who started it.

@@ -68,7 +68,7 @@ impl Pusher {
                 return Err(Failed::permanent(problem));
             }
         };
-        match answer.map_err(|problem| failed(&problem))? {
+        match answer.map_err(Failed::from)? {
             Some(Remote { id, version }) => {
                 let done = Done::new().external_id(id)?;
                 Ok(match i64::try_from(version) {
@@ -105,27 +105,6 @@ impl Pusher {
             }
         }
         Ok(self.client.create(product).await.map(Some))
-    }
-}
-
-/// What a failure of the shop means for the ledger.
-fn failed(problem: &ShopError) -> Failed {
-    let text = problem.to_string();
-    match problem {
-        ShopError::Throttled { retry_after } => {
-            let failed = Failed::throttled(text).with_code("429");
-            match retry_after {
-                Some(wait) => failed.retry_after(*wait),
-                None => failed,
-            }
-        }
-        ShopError::Invalid { .. } => Failed::permanent(text).with_code("422"),
-        ShopError::NotFound => Failed::permanent(text).with_code("404"),
-        ShopError::Rejected { status } => Failed::permanent(text).with_code(status.to_string()),
-        ShopError::Server { status } => Failed::transient(text).with_code(status.to_string()),
-        ShopError::NotSent { .. } => Failed::transient(text),
-        ShopError::NoAnswer { .. } => Failed::unknown(text),
-        ShopError::Setup { .. } => Failed::permanent(text),
     }
 }
 

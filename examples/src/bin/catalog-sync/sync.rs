@@ -12,9 +12,9 @@ use sync_tracker_core::{
 use sync_tracker_memory::MemoryStore;
 
 use crate::Failure;
-use crate::progress::Progress;
 use crate::push::{self, ENTITY_TYPE, Pusher};
 use sync_tracker_examples::catalog::Product;
+use sync_tracker_examples::progress::Progress;
 
 /// The name of the shop in the ledger.
 pub(crate) const SOURCE: &str = "shop";

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows how many of all products are done. Clones show together.
 #[derive(Clone, Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     what: &'static str,
     bar: Option<ProgressBar>,
     /// The tenths that a plain line was printed for.
@@ -17,7 +17,8 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Shows the progress of what is being done, on standard error.
-    pub(crate) fn new(what: &'static str) -> Self {
+    #[must_use]
+    pub fn new(what: &'static str) -> Self {
         let bar = stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed}");
             let bar = ProgressBar::new(0).with_message(what);
@@ -30,7 +31,7 @@ impl Progress {
     }
 
     /// So many of so many are done.
-    pub(crate) fn show(&self, done: u64, all: u64) {
+    pub fn show(&self, done: u64, all: u64) {
         if let Some(bar) = &self.bar {
             bar.set_length(all);
             bar.set_position(done);
@@ -43,7 +44,7 @@ impl Progress {
     }
 
     /// Everything is done.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish();
         }
