@@ -1,10 +1,10 @@
 //! Local changes.
 
 use sync_tracker_core::rules::{created, deleted, restored, updated};
-use sync_tracker_core::{Incarnation, Metadata, Refusal, Revision, SyncRecord};
+use sync_tracker_core::{Metadata, Refusal, SyncRecord};
 
-use super::full_record::{NOW, full, now, revision};
-use super::{clean, does, live, makes, refused, unknown, unleased};
+use super::full_record::{full, now, revision};
+use super::{born_again, clean, does, live, makes, refused, unknown, unleased};
 
 fn new_job(record: &mut SyncRecord) {
     record.revision = revision(10);
@@ -29,22 +29,10 @@ fn after_a_deletion_that_was_pushed_nothing_is_inherited() {
     for change in [created(), restored()] {
         does(&change, &clean(full()), 1, |record| {
             new_job(record);
-            record.incarnation = Incarnation::new(NOW.unsigned_abs()).unwrap();
-            record.created_at = now();
-            record.external_id = None;
-            record.aliases.clear();
-            record.synced_revision = Revision::ZERO;
-            record.pending_since = Some(now());
+            born_again(record);
             record.updated_at = None;
             record.deleted_at = None;
             record.synced_at = None;
-            record.remote_version = None;
-            record.remote_seen = None;
-            record.remote_deleted_at = None;
-            record.sighted_at = None;
-            record.base = None;
-            record.echoes.clear();
-            record.in_doubt = false;
             record.failure = None;
             record.lease = None;
             record.conflict = None;

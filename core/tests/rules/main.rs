@@ -3,18 +3,29 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod accept;
 mod bind;
+mod echo;
+mod encounter;
 mod failure;
 #[path = "../full_record/mod.rs"]
 mod full_record;
 mod held;
 mod lease;
 mod local;
+mod merge;
+mod no_news;
+mod observe;
+mod resolve;
 mod success;
+mod sweep;
 
-use sync_tracker_core::{Arm, Change, Outcome, Refusal, Revision, SyncRecord, Version};
+use sync_tracker_core::{
+    Arm, Change, Conflict, ConflictKind, Incarnation, Outcome, Refusal, Revision, SyncRecord,
+    Version,
+};
 
-use full_record::{full, key, now};
+use full_record::{NOW, full, key, now};
 
 /// The full record, not deleted.
 fn live() -> SyncRecord {
@@ -33,6 +44,45 @@ fn unknown(record: SyncRecord) -> SyncRecord {
 
 fn unleased(record: SyncRecord) -> SyncRecord {
     SyncRecord { lease: None, ..record }
+}
+
+/// A record without a conflict.
+fn in_peace(record: SyncRecord) -> SyncRecord {
+    SyncRecord { conflict: None, ..record }
+}
+
+/// What begins with a new incarnation.
+fn born_again(record: &mut SyncRecord) {
+    record.incarnation = Incarnation::new(NOW.unsigned_abs()).unwrap();
+    record.created_at = now();
+    record.external_id = None;
+    record.aliases.clear();
+    record.synced_revision = Revision::ZERO;
+    record.pending_since = Some(now());
+    record.remote_version = None;
+    record.remote_seen = None;
+    record.remote_deleted_at = None;
+    record.sighted_at = None;
+    record.base = None;
+    record.echoes.clear();
+    record.in_doubt = false;
+}
+
+/// What a conflict is that opens now.
+fn conflict(kind: ConflictKind) -> Option<Conflict> {
+    Some(Conflict { kind, since: now() })
+}
+
+/// What is left when the entity is deleted on both sides: nothing to push.
+fn gone(record: &mut SyncRecord) {
+    record.synced_revision = record.revision;
+    record.pending_since = None;
+    record.attempts = 0;
+    record.in_doubt = false;
+    record.held = None;
+    record.failure = None;
+    record.retry_at = None;
+    record.conflict = None;
 }
 
 /// Asserts that this arm is applied, that it does this to the record, and nothing else.

@@ -3,12 +3,12 @@
 use serde_json::json;
 use sync_tracker_core::rules::{Completion, MarkSynced, MarkSyncedTo, Success};
 use sync_tracker_core::{
-    Change, Incarnation, Metadata, MetadataMerge, Operation, Refusal, Revision, SyncRecord, Token,
+    Change, Incarnation, Metadata, MetadataMerge, Operation, Refusal, SyncRecord, Token,
 };
 
-use super::full_record::{NOW, external_id, fingerprint, full, now, revision, sequence};
+use super::full_record::{external_id, fingerprint, full, now, revision, sequence};
 use super::lease::{is_for_the_holder, token};
-use super::{clean, does, live, makes, refused};
+use super::{born_again, clean, does, in_peace, live, makes, refused};
 
 fn metadata() -> Metadata {
     Metadata::new(json!({ "new": true })).unwrap()
@@ -56,7 +56,7 @@ fn told(record: &mut SyncRecord) {
 }
 
 fn without_conflict() -> SyncRecord {
-    SyncRecord { conflict: None, ..full() }
+    in_peace(full())
 }
 
 #[test]
@@ -87,6 +87,28 @@ fn marking_synced_asserts_the_current_state() {
     });
     refused(&mark(success()), Some(&full()), &Refusal::ConflictOpen);
     refused(&mark(of_another()), Some(&without_conflict()), &already_bound());
+}
+
+#[test]
+fn an_echo_is_expected_until_the_version_and_the_content_of_its_push_are_told() {
+    let of = |remote_version, content: &str| {
+        let fingerprint = Some(fingerprint(content));
+        let success = Success { remote_version, fingerprint, ..Success::default() };
+        MarkSyncedTo { incarnation: full().incarnation, revision: revision(7), success }.change()
+    };
+    does(&of(None, "a"), &without_conflict(), 0, |record| {
+        done(record);
+        record.sighted_at = Some(now());
+        record.base = Some(fingerprint("a"));
+    });
+    does(&of(Some(sequence(6)), "a"), &without_conflict(), 0, |record| {
+        done(record);
+        record.sighted_at = Some(now());
+        record.remote_version = Some(sequence(6));
+        record.remote_seen = Some(sequence(6));
+        record.base = Some(fingerprint("a"));
+        record.echoes = ["b", "a"].map(fingerprint).to_vec();
+    });
 }
 
 #[test]
@@ -160,18 +182,7 @@ fn a_delete_that_succeeded_leaves_a_tombstone_or_a_new_life() {
     });
     does(&deleted(8), &live(), 1, |record| {
         done(record);
-        record.incarnation = Incarnation::new(NOW.unsigned_abs()).unwrap();
-        record.created_at = now();
-        record.external_id = None;
-        record.aliases.clear();
-        record.synced_revision = Revision::ZERO;
-        record.pending_since = Some(now());
-        record.remote_version = None;
-        record.remote_seen = None;
-        record.remote_deleted_at = None;
-        record.sighted_at = None;
-        record.base = None;
-        record.echoes.clear();
+        born_again(record);
     });
     does(&deleted(6), &full(), 2, |record| {
         done(record);
