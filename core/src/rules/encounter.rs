@@ -54,7 +54,6 @@ impl Encounter {
             },
         };
         let unknown = Guard {
-            exists: Some(true),
             revision: *same_as,
             deleted: Some(false),
             known: Some(false),

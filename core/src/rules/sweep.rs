@@ -35,12 +35,8 @@ pub fn missed(record: &SyncRecord) -> Change {
 /// **before** this is said. Refused if the record was written since it was read.
 #[must_use]
 pub fn accept_missed(record: &SyncRecord) -> Change {
-    let unchanged = Guard {
-        version: Some(record.version),
-        deleted: Some(record.is_deleted()),
-        conflict: Some(false),
-        ..Guard::default()
-    };
+    let unchanged =
+        Guard { version: Some(record.version), conflict: Some(false), ..Guard::default() };
     let agreed = gone(Patch { remote_deleted_at: InstantOp::NowIfNone, ..Patch::default() });
     let then = if record.is_deleted() {
         agreed
