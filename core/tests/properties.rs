@@ -238,6 +238,7 @@ fn report_of(leased: &SyncRecord, report: &Report) -> Change {
             token: leased.token,
             operation: leased.operation(),
             revision: leased.revision,
+            seen: leased.remote_seen.clone(),
             success: success(*id),
         }
         .change(),

@@ -13,6 +13,7 @@ pub(crate) fn completed(record: &SyncRecord, success: Success) -> Completion {
         token: record.token,
         operation: record.operation(),
         revision: record.revision,
+        seen: record.remote_seen.clone(),
         success,
     }
 }

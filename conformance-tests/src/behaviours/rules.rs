@@ -50,7 +50,8 @@ impl Rules {
 
     fn completed(&self, operation: Operation, revision: u64) -> Change {
         let (token, revision) = (self.token(), Revision::new(revision).unwrap());
-        Completion { token, operation, revision, success: Success::default() }.change()
+        let success = Success::default();
+        Completion { token, operation, revision, seen: None, success }.change()
     }
 
     fn failed(&self, note: &FailureNote) -> Change {

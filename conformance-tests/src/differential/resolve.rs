@@ -315,6 +315,7 @@ impl Report {
                     0 => lease.revision,
                     _ => scene.revision(*revision),
                 },
+                seen: lease.remote_seen.clone(),
                 success: facts.success(scene),
             }
             .change(),

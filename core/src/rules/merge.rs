@@ -1,6 +1,8 @@
 //! Merges in the remote: several ids lead to one object from now on.
 
-use crate::change::{AliasesOp, Arm, Change, ConflictOp, ExternalIdOp, Guard, InstantOp, Patch};
+use crate::change::{
+    AliasesOp, Arm, Change, ConflictOp, EchoesOp, ExternalIdOp, FactOp, Guard, InstantOp, Patch,
+};
 use crate::key::ExternalId;
 use crate::record::{ConflictKind, SyncRecord};
 
@@ -11,13 +13,19 @@ fn to(record: &SyncRecord, then: Patch) -> Change {
 }
 
 /// The record's own id was merged into this one, which nobody holds: it becomes the record's own,
-/// and the old one an alias.
+/// and the old one an alias. Nothing is known of the winner's version and content: what is seen of it
+/// next is news.
 #[must_use]
 pub fn supersede(record: &SyncRecord, winner: &ExternalId) -> Change {
     to(
         record,
         Patch {
             external_id: ExternalIdOp::Supersede(winner.clone()),
+            // They were those of another object, whose versions may be counted otherwise.
+            remote_version: FactOp::Clear,
+            remote_seen: FactOp::Clear,
+            base: FactOp::Clear,
+            echoes: EchoesOp::Clear,
             sighted_at: InstantOp::Now,
             conflict: collision_over(record),
             ..Patch::default()

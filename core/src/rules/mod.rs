@@ -13,7 +13,7 @@
 //! | [`Bind`] | new record; deleted but not in the remote; not deleted (rebind: the last two) |
 //! | [`ClaimRequest`](crate::ClaimRequest) | too often, in doubt; too often; in doubt; grant |
 //! | [`renew`] | the holder |
-//! | [`Completion`] | overtaken by a newer success; the holder |
+//! | [`Completion`] | overtaken by a newer success; nothing else was seen (two ways to tell); the holder |
 //! | [`Completion`] of a delete | overtaken and restored; restored; overtaken; the holder |
 //! | [`fail`] | deleted and never created; the holder (class unknown: create; the holder) |
 //! | [`mark_failed`] | new record; a pending deletion; (class unknown: a create;) any other |

@@ -88,11 +88,7 @@ impl Resolve<'_> {
     }
 
     fn settled(&self) -> Patch {
-        gone(Patch {
-            remote_version: self.seen(),
-            remote_deleted_at: InstantOp::NowIfNone,
-            ..Patch::default()
-        })
+        gone(Patch { remote_version: self.seen(), ..Patch::default() })
     }
 
     fn created_again() -> Patch {

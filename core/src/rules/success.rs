@@ -2,8 +2,8 @@
 
 use crate::change::{
     Arm, AttemptsOp, Change, EchoesOp, ExternalIdDemand, ExternalIdOp, FactOp, FailureOp, FlagOp,
-    Guard, HeldOp, IncarnationOp, InstantOp, LeaseOp, MetadataOp, Patch, RetryOp, RevisionOp,
-    SyncedAtOp, SyncedRevisionOp,
+    Guard, HeldOp, IncarnationOp, InstantOp, LeaseOp, MetadataOp, Patch, RemoteDemand, RetryOp,
+    RevisionOp, SyncedAtOp, SyncedRevisionOp,
 };
 use crate::counter::{Incarnation, Revision, Token};
 use crate::key::ExternalId;
@@ -152,6 +152,9 @@ impl MarkSyncedTo {
 /// the record dirty. If a higher revision was marked as synced meanwhile, this slower request
 /// may have overwritten it in the remote: the record is dirty again and pushed once more.
 ///
+/// The content that was pushed becomes the base unless something else was seen in the remote
+/// meanwhile: an event that overtook the report may be about a later edit.
+///
 /// A delete that succeeded leaves a tombstone, also if the entity was restored and deleted again
 /// while the delete ran. If it was restored, its object is gone: a new incarnation, to be created
 /// again.
@@ -163,6 +166,8 @@ pub struct Completion {
     pub operation: Operation,
     /// The revision that the push carried.
     pub revision: Revision,
+    /// The highest version that had been seen in the remote when the push was claimed.
+    pub seen: Option<RemoteVersion>,
     /// What is told about the remote. Of a delete, only the metadata counts.
     pub success: Success,
 }
@@ -171,7 +176,7 @@ impl Completion {
     /// The change.
     #[must_use]
     pub fn change(&self) -> Change {
-        let Self { token, operation, revision, success } = self;
+        let Self { token, operation, revision, success, seen: _ } = self;
         let holder = Guard { token: Some(*token), ..Guard::default() };
         if *operation == Operation::Delete {
             return delete_completed(holder, *revision, &success.metadata);
@@ -183,13 +188,54 @@ impl Completion {
             lease: LeaseOp::Drop,
             ..success.patch()
         };
-        Change::of([
-            Arm {
-                when: Guard { synced_above: Some(*revision), ..holder.clone() },
-                then: Patch { revision: RevisionOp::Next, ..done.clone() },
+        let unsure = self.unsure(&done);
+        let mut arms = vec![Arm {
+            when: Guard { synced_above: Some(*revision), ..holder.clone() },
+            then: Patch { revision: RevisionOp::Next, ..unsure.clone() },
+        }];
+        let undisturbed = self.undisturbed();
+        let then = if undisturbed.is_empty() { done.clone() } else { unsure };
+        arms.extend(undisturbed.into_iter().map(|demand| Arm {
+            when: Guard { remote: Some(demand), ..holder.clone() },
+            then: done.clone(),
+        }));
+        arms.push(Arm { when: holder, then });
+        Change::of_cases(arms)
+    }
+
+    /// Any of these shows that the content that was pushed is what is in the remote: nothing else
+    /// was seen there, or nothing newer. None if nothing can show it, or nothing has to.
+    fn undisturbed(&self) -> Vec<RemoteDemand> {
+        let Success { remote_version: version, fingerprint: Some(_), .. } = &self.success else {
+            return Vec::new();
+        };
+        let is_told = version.clone().map(RemoteDemand::SeenIs);
+        let is_next = match (version, &self.seen) {
+            (Some(version), None) => Some(RemoteDemand::NewerThanAccepted(version.clone())),
+            (Some(version), Some(_)) if !matches!(version, RemoteVersion::Opaque(_)) => {
+                Some(RemoteDemand::NewerThanAccepted(version.clone()))
+            }
+            (_, Some(seen)) => Some(RemoteDemand::SeenIs(seen.clone())),
+            (None, None) => None,
+        };
+        is_next.into_iter().chain(is_told).collect()
+    }
+
+    /// Something else was seen in the remote while the push ran. By an order it is the newer one, and
+    /// known as such; without an order nobody knows which of them is there.
+    fn unsure(&self, done: &Patch) -> Patch {
+        match (&self.success.fingerprint, &self.success.remote_version) {
+            (None, _) => done.clone(),
+            (Some(_), Some(RemoteVersion::Opaque(_))) => Patch {
+                remote_version: FactOp::Keep,
+                remote_seen: FactOp::Keep,
+                base: FactOp::Clear,
+                echoes: EchoesOp::Keep,
+                ..done.clone()
             },
-            Arm { when: holder, then: done },
-        ])
+            (Some(_), Some(_)) => Patch { base: FactOp::Keep, ..done.clone() },
+            (Some(_), None) => Patch { base: FactOp::Clear, ..done.clone() },
+        }
     }
 }
 

@@ -52,7 +52,13 @@ enum What {
     /// The state of the entity when its record was read.
     AsOf { incarnation: Incarnation, revision: Revision },
     /// What a leased push carried.
-    Push { token: Token, operation: Operation, revision: Revision, once: Once },
+    Push {
+        token: Token,
+        operation: Operation,
+        revision: Revision,
+        seen: Option<RemoteVersion>,
+        once: Once,
+    },
 }
 
 impl MarkSynced {
@@ -66,6 +72,7 @@ impl MarkSynced {
             token: record.token,
             operation: record.operation(),
             revision: record.revision,
+            seen: record.remote_seen.clone(),
             once,
         };
         Self::new(tracker, Ok(record.key.clone()), what)
@@ -176,8 +183,8 @@ impl MarkSynced {
                 let mark = rules::MarkSyncedTo { incarnation, revision, success };
                 tracker.apply(&key, &mark.change(), event).await
             }
-            What::Push { token, operation, revision, once } => {
-                let done = Completion { token, operation, revision, success }.change();
+            What::Push { token, operation, revision, seen, once } => {
+                let done = Completion { token, operation, revision, seen, success }.change();
                 once.apply(&tracker, &key, done, event).await
             }
         }

@@ -10,7 +10,7 @@ use sync_tracker_core::{
 };
 use sync_tracker_memory::MemoryStore;
 
-use super::scene::{SHOP, run, version};
+use super::scene::{SHOP, content, run, version};
 
 fn customer(name: &str) -> EntityRef {
     EntityRef::new("customer", name).unwrap()
@@ -126,6 +126,18 @@ async fn an_event_of_a_merged_id_asks_to_read_the_winner() {
     assert_eq!(observed.verdict, Verdict::Merged);
     assert!(observed.verdict.asks_to_read());
     assert_eq!(observed.record, Some(before));
+}
+
+#[tokio::test]
+async fn nothing_is_known_of_a_winner_that_nobody_held() {
+    let tracker = Tracker::new(MemoryStore::new());
+    let synced = tracker.mark_synced(&customer("ada"), SHOP).external_id("1");
+    let synced = synced.remote_version(version(50)).fingerprint(content(1));
+    assert!(synced.await.unwrap().is_applied());
+    let _ = merge(&tracker, "1", "2").await;
+    // Its versions are counted by themselves.
+    let seen = tracker.observe(SHOP, "customer", "2").version(version(3)).fingerprint(content(1));
+    assert_eq!(seen.await.unwrap().verdict, Verdict::Newer);
 }
 
 #[tokio::test]

@@ -494,3 +494,52 @@ async fn what_was_read_counts_whatever_its_version_unless_something_came_between
     let lagging = lagging.content(&value(2)).read_since(&record).await.unwrap();
     assert_eq!(lagging.verdict, Verdict::Stale, "read from a copy that lags behind");
 }
+
+#[tokio::test]
+async fn a_report_that_comes_late_does_not_undo_what_was_seen_meanwhile() {
+    for stamp in [version, etag] {
+        let scene = Scene::in_step().await;
+        scene.updated().await;
+        let claimed = scene.tracker.claim(SHOP).await.unwrap();
+        let push = &claimed.pushes[0];
+        // The push makes version 11; then somebody edits there, and that is told first.
+        let record = scene.record().await;
+        let edited = scene.tracker.observe(SHOP, "product", ID).version(stamp(12));
+        let edited = edited.fingerprint(content(3)).read_since(&record).await.unwrap();
+        assert_eq!(edited.verdict, Verdict::Conflict(EditEdit));
+        let resolve = scene.tracker.resolve(&edited.record.unwrap(), Winner::Remote);
+        assert!(resolve.remote_fingerprint(content(3)).await.unwrap().is_applied());
+        let synced = push.synced().fingerprint(content(2)).remote_version(stamp(11));
+        assert!(synced.await.unwrap().is_applied());
+        let record = scene.record().await;
+        assert_eq!(
+            (record.remote_version.clone(), record.status()),
+            (Some(stamp(12)), Status::Synced)
+        );
+        assert!(!record.is_unchanged(&content(2)));
+        // What the push had put there is put back by somebody else: that is news.
+        let back = scene.observe(Some(stamp(13)), Some(2)).await;
+        assert!(matches!(back.verdict, Verdict::Newer | Verdict::Unordered), "{:?}", back.verdict);
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_the_base_also_if_its_event_came_first() {
+    for stamp in [version, etag] {
+        for seen_before in [false, true] {
+            let scene = Scene::new();
+            let synced = scene.tracker.mark_synced(&scene.product, SHOP).external_id(ID);
+            let synced = if seen_before { synced.remote_version(stamp(10)) } else { synced };
+            assert!(synced.await.unwrap().is_applied());
+            scene.updated().await;
+            let claimed = scene.tracker.claim(SHOP).await.unwrap();
+            let push = &claimed.pushes[0];
+            assert!(push.expect_echo(&content(2)).await.unwrap().is_applied());
+            let echo = scene.observe(Some(stamp(11)), Some(2)).await;
+            assert_eq!(echo.verdict, Verdict::Echo);
+            let synced = push.synced().fingerprint(content(2)).remote_version(stamp(11));
+            assert!(synced.await.unwrap().is_applied());
+            assert!(scene.record().await.is_unchanged(&content(2)));
+        }
+    }
+}

@@ -127,7 +127,8 @@ impl Setting {
 
     fn completion(&self, grant: Grant) -> Change {
         let Grant { token, revision, operation } = grant;
-        Completion { token, operation, revision, success: self.success() }.change()
+        let success = self.success();
+        Completion { token, operation, revision, seen: None, success }.change()
     }
 
     fn failure(&self, grant: Grant) -> Change {

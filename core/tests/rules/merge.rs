@@ -22,6 +22,10 @@ fn what_was_merged_into_a_free_id_takes_it_and_ends_a_collision() {
         does(&supersede(&record, &external_id("new")), &record, 0, |record| {
             record.external_id = Some(external_id("new"));
             record.aliases = ["old", "own"].map(external_id).to_vec();
+            record.remote_version = None;
+            record.remote_seen = None;
+            record.base = None;
+            record.echoes.clear();
             record.sighted_at = Some(now());
             record.conflict = left;
         });

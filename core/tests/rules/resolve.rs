@@ -15,7 +15,8 @@ const WINNERS: [Winner; 2] = [Winner::Local, Winner::Remote];
 /// The record with this conflict, and with a version that was seen and not accepted.
 fn in_conflict(record: SyncRecord, kind: ConflictKind) -> SyncRecord {
     let conflict = record.conflict.map(|conflict| Conflict { kind, ..conflict });
-    SyncRecord { conflict, remote_seen: Some(sequence(6)), ..record }
+    let remote_deleted_at = record.remote_deleted_at.filter(|_| kind == EditDelete);
+    SyncRecord { conflict, remote_seen: Some(sequence(6)), remote_deleted_at, ..record }
 }
 
 fn resolve(record: &SyncRecord, winner: Winner, remote: Option<Fingerprint>) -> Change {
@@ -101,11 +102,8 @@ fn what_is_gone_on_both_sides_is_a_tombstone() {
             record.remote_version = Some(sequence(6));
             gone(record);
         });
-        let unnoted = SyncRecord { remote_seen: None, remote_deleted_at: None, ..record };
-        does(&resolve(&unnoted, winner, None), &unnoted, 0, |record| {
-            record.remote_deleted_at = Some(now());
-            gone(record);
-        });
+        let unversioned = SyncRecord { remote_seen: None, ..record };
+        does(&resolve(&unversioned, winner, None), &unversioned, 0, gone);
     }
 }
 

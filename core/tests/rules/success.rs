@@ -3,7 +3,8 @@
 use serde_json::json;
 use sync_tracker_core::rules::{Completion, MarkSynced, MarkSyncedTo, Success};
 use sync_tracker_core::{
-    Change, Incarnation, Metadata, MetadataMerge, Operation, Refusal, SyncRecord, Token,
+    Change, Incarnation, Metadata, MetadataMerge, Operation, Refusal, RemoteVersion, SyncRecord,
+    Token,
 };
 
 use super::full_record::{external_id, fingerprint, full, now, revision, sequence};
@@ -143,7 +144,8 @@ fn marking_a_revision_synced_is_about_one_incarnation() {
 }
 
 fn complete(token: Token, operation: Operation, number: u64, success: Success) -> Change {
-    Completion { token, operation, revision: revision(number), success }.change()
+    let seen = full().remote_seen;
+    Completion { token, operation, revision: revision(number), seen, success }.change()
 }
 
 #[test]
@@ -158,13 +160,82 @@ fn a_push_that_succeeded_syncs_what_it_carried() {
             record.lease = None;
         });
         does(&pushed(6, success()), &full(), 0, |record| {
+            let base = record.base.clone();
             told(record);
+            record.base = base;
             record.revision = revision(10);
             record.remote_deleted_at = None;
             record.lease = None;
         });
         refused(&pushed(8, of_another()), Some(&full()), &already_bound());
         is_for_the_holder(|token| complete(token, operation, 8, success()));
+    }
+}
+
+#[test]
+fn what_was_seen_during_a_push_says_whether_its_content_is_the_base() {
+    let opaque = |text: &str| RemoteVersion::opaque(text).unwrap();
+    let held = |version: RemoteVersion, seen: Option<RemoteVersion>| SyncRecord {
+        remote_version: seen.clone().map(|_| version.clone()),
+        remote_seen: seen,
+        ..full()
+    };
+    // Seen at the claim, seen by now, told: the arm, and whether the content is the base.
+    let rows = [
+        (Some(sequence(5)), Some(sequence(5)), Some(sequence(6)), 1, Some(true)),
+        (Some(sequence(5)), Some(sequence(6)), Some(sequence(6)), 2, Some(true)),
+        (Some(sequence(5)), Some(sequence(7)), Some(sequence(6)), 3, None),
+        (None, None, Some(sequence(6)), 1, Some(true)),
+        (None, Some(sequence(7)), Some(sequence(6)), 3, None),
+        (Some(opaque("a")), Some(opaque("a")), Some(opaque("b")), 1, Some(true)),
+        (Some(opaque("a")), Some(opaque("b")), Some(opaque("b")), 2, Some(true)),
+        (Some(opaque("a")), Some(opaque("c")), Some(opaque("b")), 3, Some(false)),
+        (None, None, Some(opaque("b")), 1, Some(true)),
+        (None, Some(opaque("c")), Some(opaque("b")), 3, Some(false)),
+        (Some(sequence(5)), Some(sequence(5)), None, 1, Some(true)),
+        (Some(sequence(5)), Some(sequence(7)), None, 2, Some(false)),
+        (None, None, None, 1, Some(true)),
+    ];
+    for (claimed, seen, told, arm, is_base) in rows {
+        let record = held(seen.clone().unwrap_or(sequence(1)), seen.clone());
+        let success = Success {
+            remote_version: told.clone(),
+            fingerprint: Some(fingerprint("b")),
+            ..Success::default()
+        };
+        let completion = Completion {
+            token: token(),
+            operation: Operation::Update,
+            revision: revision(8),
+            seen: claimed.clone(),
+            success,
+        };
+        does(&completion.change(), &record, arm, |record| {
+            let (base, echoes) = (record.base.clone(), record.echoes.clone());
+            done(record);
+            record.synced_revision = revision(8);
+            record.pending_since = Some(now());
+            record.sighted_at = Some(now());
+            record.remote_deleted_at = None;
+            record.lease = None;
+            record.base = match is_base {
+                Some(true) => Some(fingerprint("b")),
+                Some(false) => None,
+                None => base,
+            };
+            let is_opaque = matches!(told, Some(RemoteVersion::Opaque(_)));
+            let is_kept = told.is_none() || is_opaque && is_base == Some(false);
+            if is_kept {
+                record.echoes = echoes;
+            } else {
+                record.echoes.retain(|echo| *echo != fingerprint("b"));
+            }
+            let later = is_base != Some(true);
+            if let Some(told) = told.clone().filter(|_| !later) {
+                record.remote_version = Some(told.clone());
+                record.remote_seen = Some(told);
+            }
+        });
     }
 }
 

@@ -144,6 +144,7 @@ impl Subject {
                     token: record.token,
                     operation: record.operation(),
                     revision: record.revision,
+                    seen: record.remote_seen,
                     success: Success::default(),
                 };
                 let change = completion.change();
