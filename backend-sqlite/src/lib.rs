@@ -1,0 +1,19 @@
+//! The SQLite store of sync-tracker.
+
+mod checkpoints;
+mod claim;
+mod config;
+mod entries;
+mod error;
+mod inbox;
+mod list;
+mod migrations;
+mod records;
+mod row;
+mod statements;
+mod store;
+mod writer;
+mod writes;
+
+pub use self::config::{SqliteOptions, Synchronous};
+pub use self::store::SqliteStore;

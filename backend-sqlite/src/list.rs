@@ -1,0 +1,182 @@
+//! Pages of records on one connection, by the narrowest index.
+
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, query};
+use sync_tracker_core::{
+    Cursor, Filter, Page, PageSize, Result, Source, Status, SyncRecord, Timestamp,
+};
+
+use crate::error::before_commit;
+use crate::row::{self, Statement, decoding};
+use crate::statements;
+
+/// Every source that has a record, in order.
+pub(crate) async fn sources(on: &mut SqliteConnection) -> Result<Vec<Source>> {
+    read_sources(on, statements::SOURCES).await
+}
+
+async fn read_sources(on: &mut SqliteConnection, statement: &'static str) -> Result<Vec<Source>> {
+    let rows = query(statement).fetch_all(on).await.map_err(before_commit)?;
+    let source = |row: &sqlx::sqlite::SqliteRow| {
+        let name: &str = row.try_get(0).map_err(before_commit)?;
+        Source::new(name).map_err(decoding)
+    };
+    rows.iter().map(source).collect()
+}
+
+/// A page of the records that pass, in the order of their keys.
+pub(crate) async fn list(
+    on: &mut SqliteConnection,
+    filter: &Filter,
+    after: Option<&Cursor>,
+    size: PageSize,
+    now: Timestamp,
+) -> Result<Page> {
+    let sources = match (&filter.source, &filter.entity_type) {
+        (Some(source), _) => vec![source.clone()],
+        (None, Some(_)) => read_sources(on, statements::SOURCES_OF_ANY_TYPE).await?,
+        (None, None) => sources(on).await?,
+    };
+    // One more than fits tells whether there is a next page.
+    let wanted = size.get() + 1;
+    let mut found = Vec::new();
+    for source in sources {
+        let from = match after {
+            Some(cursor) if *cursor.source() > source => continue,
+            Some(cursor) if *cursor.source() == source => match cursor.key() {
+                Some(key) => {
+                    Position(key.entity.entity_type.to_string(), key.entity.entity_id.to_string())
+                }
+                None => continue,
+            },
+            _ => Position::default(),
+        };
+        let mut walk = Walk { filter, source: &source, now };
+        found.extend(walk.take(on, from, wanted - found.len()).await?);
+        if found.len() == wanted {
+            break;
+        }
+    }
+    Ok(Page::of(found, size))
+}
+
+/// After an entity of a source: its type and its id.
+#[derive(Clone, Debug, Default)]
+struct Position(String, String);
+
+/// A walk over one source.
+struct Walk<'a> {
+    filter: &'a Filter,
+    source: &'a Source,
+    now: Timestamp,
+}
+
+impl Walk<'_> {
+    /// The first records that pass after a position.
+    async fn take(
+        &mut self,
+        on: &mut SqliteConnection,
+        mut from: Position,
+        wanted: usize,
+    ) -> Result<Vec<SyncRecord>> {
+        let mut found = Vec::new();
+        loop {
+            let mut rows = Vec::new();
+            for status in self.statuses() {
+                rows.extend(self.rows(on, &from, status, wanted).await?);
+            }
+            rows.sort_by(|a, b| a.key.cmp(&b.key));
+            rows.truncate(wanted);
+            let more = rows.len() == wanted;
+            if let Some(last) = rows.last() {
+                let entity = &last.key.entity;
+                from = Position(entity.entity_type.to_string(), entity.entity_id.to_string());
+            }
+            found.extend(rows.into_iter().filter(|row| self.filter.matches(row, self.now)));
+            if !more || found.len() >= wanted {
+                found.truncate(wanted);
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Which statuses are walked, each by the index; none is all of them.
+    fn statuses(&self) -> Vec<Option<Status>> {
+        match self.filter {
+            Filter { claim_id: Some(_), .. } => vec![None],
+            Filter { status: Some(status), .. } => vec![Some(*status)],
+            Filter { due: Some(true), .. } => {
+                [Status::InProgress, Status::Failed, Status::Pending].map(Some).into()
+            }
+            _ => vec![None],
+        }
+    }
+
+    /// Some records after a position. What statements do not demand, [`Filter::matches`] does.
+    async fn rows(
+        &self,
+        on: &mut SqliteConnection,
+        Position(of, id): &Position,
+        status: Option<Status>,
+        limit: usize,
+    ) -> Result<Vec<SyncRecord>> {
+        let Filter { source: _, entity_type, status: _, due, claim_id, metadata: _ } = self.filter;
+        let mut text = String::from(statements::LIST);
+        match entity_type {
+            Some(_) => text.push_str(" AND r.entity_type = ? AND r.entity_id > ?"),
+            None => text.push_str(
+                " AND (r.entity_type, r.entity_id) > (?, ?)
+                AND substr(r.entity_type, 1, 13) <> 'sync-tracker/'",
+            ),
+        }
+        match status {
+            // The literal shows that the partial index has them all.
+            Some(status) if status != Status::Synced => {
+                text.push_str(" AND r.status = ? AND r.status <> 'synced'");
+            }
+            Some(_) => text.push_str(" AND r.status = ?"),
+            None => {}
+        }
+        match due {
+            Some(true) => text.push_str(" AND r.due_at <= ?"),
+            Some(false) => text.push_str(" AND ifnull(r.due_at > ?, 1)"),
+            None => {}
+        }
+        if claim_id.is_some() {
+            text.push_str(" AND r.claim_id = ?");
+        }
+        text.push_str(" ORDER BY r.entity_type, r.entity_id LIMIT ?");
+
+        let mut statement: Statement<'_> = query(AssertSqlSafe(text)).bind(self.source.as_str());
+        statement = match entity_type {
+            // A type before that of the position is done, one after it has not begun.
+            Some(only) if only.as_str() < of.as_str() => return Ok(Vec::new()),
+            Some(only) if only.as_str() > of.as_str() => statement.bind(only.as_str()).bind(""),
+            _ => statement.bind(of.as_str()).bind(id.as_str()),
+        };
+        if let Some(status) = status {
+            statement = statement.bind(status.as_str());
+        }
+        if due.is_some() {
+            statement = statement.bind(self.now.as_millis());
+        }
+        if let Some(claim) = claim_id {
+            statement = statement.bind(claim.to_string());
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.bind(limit).fetch_all(on).await.map_err(before_commit)?;
+        rows.iter().map(row::record).collect()
+    }
+}
+
+/// The records of one entity, in the order of their sources.
+pub(crate) async fn records_of(
+    on: &mut SqliteConnection,
+    entity: &sync_tracker_core::EntityRef,
+) -> Result<Vec<SyncRecord>> {
+    let rows = query(statements::RECORDS_OF)
+        .bind(entity.entity_type.as_str())
+        .bind(entity.entity_id.as_str())
+        .fetch_all(on)
+        .await;
+    rows.map_err(before_commit)?.iter().map(row::record).collect()
+}

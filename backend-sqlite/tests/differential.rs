@@ -1,0 +1,9 @@
+//! The SQLite store agrees with the reference, after any sequence of calls.
+
+mod stores;
+
+sync_tracker_conformance::differential!(stores::file);
+
+mod memory {
+    sync_tracker_conformance::differential!(super::stores::memory);
+}
