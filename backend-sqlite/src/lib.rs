@@ -8,10 +8,13 @@ mod error;
 mod inbox;
 mod list;
 mod migrations;
+#[cfg(test)]
+mod plans;
 mod records;
 mod row;
 mod statements;
 mod store;
+mod transaction;
 mod writer;
 mod writes;
 

@@ -50,7 +50,7 @@ pub(crate) async fn list(
             },
             _ => Position::default(),
         };
-        let mut walk = Walk { filter, source: &source, now };
+        let walk = Walk { filter, source: &source, now };
         found.extend(walk.take(on, from, wanted - found.len()).await?);
         if found.len() == wanted {
             break;
@@ -64,16 +64,16 @@ pub(crate) async fn list(
 struct Position(String, String);
 
 /// A walk over one source.
-struct Walk<'a> {
-    filter: &'a Filter,
-    source: &'a Source,
-    now: Timestamp,
+pub(crate) struct Walk<'a> {
+    pub(crate) filter: &'a Filter,
+    pub(crate) source: &'a Source,
+    pub(crate) now: Timestamp,
 }
 
 impl Walk<'_> {
     /// The first records that pass after a position.
     async fn take(
-        &mut self,
+        &self,
         on: &mut SqliteConnection,
         mut from: Position,
         wanted: usize,
@@ -111,7 +111,39 @@ impl Walk<'_> {
         }
     }
 
-    /// Some records after a position. What statements do not demand, [`Filter::matches`] does.
+    /// The statement. What it does not demand, [`Filter::matches`] does.
+    pub(crate) fn text(&self, status: Option<Status>) -> String {
+        let Filter { source: _, entity_type, status: _, due, claim_id, metadata: _ } = self.filter;
+        let mut text = String::from(statements::LIST);
+        text.push_str(match entity_type {
+            Some(_) => " AND r.entity_type = ? AND r.entity_id > ?",
+            None => {
+                " AND (r.entity_type, r.entity_id) > (?, ?)
+                AND substr(r.entity_type, 1, 13) <> 'sync-tracker/'"
+            }
+        });
+        text.push_str(match status {
+            // The literal shows that the partial index has them all.
+            Some(status) if status != Status::Synced => {
+                " AND r.status = ? AND r.status <> 'synced'"
+            }
+            Some(_) => " AND r.status = ?",
+            None => "",
+        });
+        text.push_str(match due {
+            // The plus keeps the order of keys: due records are walked, not sorted.
+            Some(true) => " AND +r.due_at <= ?",
+            Some(false) => " AND ifnull(r.due_at > ?, 1)",
+            None => "",
+        });
+        if claim_id.is_some() {
+            text.push_str(" AND r.claim_id = ?");
+        }
+        text.push_str(" ORDER BY r.entity_type, r.entity_id LIMIT ?");
+        text
+    }
+
+    /// Some records after a position.
     async fn rows(
         &self,
         on: &mut SqliteConnection,
@@ -119,34 +151,9 @@ impl Walk<'_> {
         status: Option<Status>,
         limit: usize,
     ) -> Result<Vec<SyncRecord>> {
-        let Filter { source: _, entity_type, status: _, due, claim_id, metadata: _ } = self.filter;
-        let mut text = String::from(statements::LIST);
-        match entity_type {
-            Some(_) => text.push_str(" AND r.entity_type = ? AND r.entity_id > ?"),
-            None => text.push_str(
-                " AND (r.entity_type, r.entity_id) > (?, ?)
-                AND substr(r.entity_type, 1, 13) <> 'sync-tracker/'",
-            ),
-        }
-        match status {
-            // The literal shows that the partial index has them all.
-            Some(status) if status != Status::Synced => {
-                text.push_str(" AND r.status = ? AND r.status <> 'synced'");
-            }
-            Some(_) => text.push_str(" AND r.status = ?"),
-            None => {}
-        }
-        match due {
-            Some(true) => text.push_str(" AND r.due_at <= ?"),
-            Some(false) => text.push_str(" AND ifnull(r.due_at > ?, 1)"),
-            None => {}
-        }
-        if claim_id.is_some() {
-            text.push_str(" AND r.claim_id = ?");
-        }
-        text.push_str(" ORDER BY r.entity_type, r.entity_id LIMIT ?");
-
-        let mut statement: Statement<'_> = query(AssertSqlSafe(text)).bind(self.source.as_str());
+        let Filter { entity_type, due, claim_id, .. } = self.filter;
+        let mut statement: Statement<'_> =
+            query(AssertSqlSafe(self.text(status))).bind(self.source.as_str());
         statement = match entity_type {
             // A type before that of the position is done, one after it has not begun.
             Some(only) if only.as_str() < of.as_str() => return Ok(Vec::new()),

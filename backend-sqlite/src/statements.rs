@@ -83,10 +83,10 @@ pub(crate) const DUE: &str = select!(
     ORDER BY r.due_at, r.entity_type, r.entity_id LIMIT ?"
 );
 
-/// What was granted to a claim, and runs.
+/// What was granted to a claim, and runs. The plus signs leave it the index by claim.
 pub(crate) const GRANTED: &str = select!(
     "FROM sync_records AS r
-    WHERE r.source = ? AND r.claim_id = ? AND r.status = 'in_progress' AND r.due_at > ?
+    WHERE r.source = ? AND r.claim_id = ? AND +r.status = 'in_progress' AND +r.due_at > ?
         AND substr(r.entity_type, 1, 13) <> 'sync-tracker/'"
 );
 
@@ -123,3 +123,6 @@ pub(crate) const GET_HORIZON: &str = "SELECT horizon FROM sync_horizons WHERE so
 
 pub(crate) const PUT_HORIZON: &str = "INSERT INTO sync_horizons (source, horizon)
     VALUES (?1, ?3) ON CONFLICT DO UPDATE SET horizon = excluded.horizon";
+
+/// Writes nothing, as the one that may write.
+pub(crate) const LOCK: &str = "UPDATE sync_schema SET minor = minor WHERE 0";

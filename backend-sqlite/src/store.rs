@@ -66,6 +66,16 @@ impl SqliteStore {
         &self.pools.reading
     }
 
+    /// Closes every connection, once those who use them are done. SQLite then moves what it has
+    /// written beside the file into it. Calls of this store or its clones are
+    /// [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable) afterwards.
+    ///
+    /// A store that is dropped instead loses nothing; the next to open the file finds it as it was.
+    pub async fn close(&self) {
+        self.pools.reading.close().await;
+        self.pools.writing.close().await;
+    }
+
     pub(crate) fn time(&self) -> Timestamp {
         self.clock.explicit_now().unwrap_or_else(Timestamp::now)
     }

@@ -32,7 +32,8 @@
 //! `SYNC_TRACKER_CONTESTS=10000` in the environment makes it 10,000, two calls each, which a store
 //! has to answer within those 30 seconds.
 //!
-//! An inbox and checkpoints have suites of their own, [`inbox_suite!`] and [`checkpoint_suite!`].
+//! An inbox and checkpoints have suites of their own, [`inbox_suite!`] and [`checkpoint_suite!`], and
+//! so have changes in a transaction of the caller, [`transaction_suite!`].
 //!
 //! [`differential!`] makes one test more, of random sequences that are compared with the reference.
 //!
@@ -63,6 +64,8 @@ mod proxy;
 mod run;
 mod small;
 mod sweep;
+#[doc(hidden)]
+pub mod transactions;
 
 pub use self::cancel::dropped_after;
 pub use self::differential::{Differential, Divergence, Played};
@@ -73,6 +76,7 @@ pub use self::proxy::{Armed, Direction, FaultProxy, Trigger, WireCounts, WireFau
 #[doc(hidden)]
 pub use self::run::run;
 pub use self::small::SmallFixture;
+pub use self::transactions::{TransactionOf, TransactionalFixture};
 
 /// The names of all behaviours, which are the names of the tests that [`suite!`] makes.
 pub const BEHAVIOURS: &[&str] = with_behaviours!(names);
@@ -84,3 +88,7 @@ pub const INBOX_BEHAVIOURS: &[&str] = with_inbox_behaviours!(small_names);
 /// The names of all behaviours of checkpoints, which are the names of the tests that
 /// [`checkpoint_suite!`] makes.
 pub const CHECKPOINT_BEHAVIOURS: &[&str] = with_checkpoint_behaviours!(small_names);
+
+/// The names of all behaviours of changes in a transaction of the caller, which are the names of the
+/// tests that [`transaction_suite!`] makes.
+pub const TRANSACTION_BEHAVIOURS: &[&str] = with_transaction_behaviours!(small_names);

@@ -107,14 +107,14 @@ pub use self::rename::Renamed;
 pub use self::statistics::Statistics;
 pub use self::status::{Operation, Status};
 pub use self::step::Step;
-pub use self::store::SyncStore;
+pub use self::store::{SyncStore, TransactionalStore};
 pub use self::time::{ManualClock, Millis, StoreClock, Timestamp};
 pub use self::tracker::{
     AcceptRemote, Batch, BatchProgress, BatchReport, BindExternalId, ChangeRecord, ClaimDue,
     ClaimedPushes, EncounterRemote, FailPush, Found, InboundCounts, ItemReport, LocalChange,
     LocalChanges, MarkFailed, MarkSynced, Merged, ObserveRemote, Observed, PauseSource, Plausible,
     Purge, Push, Query, ReleasePush, RenewPush, ResolveConflict, SourceOutcome, Sweep, SweepReport,
-    Swept, Tracker,
+    Swept, Tracker, Unpublished,
 };
 pub use self::tracking::{Tracked, TrackingRules, TypeRules};
 pub use self::verify::{Discrepancy, verify};

@@ -360,3 +360,37 @@ macro_rules! forward {
 }
 forward!(Arc);
 forward!(Box);
+
+/// A store that also changes records within a transaction of the caller's own, so that what the
+/// application writes and what the ledger keeps commit together or not at all.
+///
+/// Applications reach it by the calls of a [`Tracker`](crate::Tracker): `within(&store, &mut
+/// transaction)`.
+///
+/// # To be correct
+///
+/// - Nobody outside sees a change before the commit, and a rollback leaves no trace of it.
+/// - A refusal leaves the transaction usable: also of an external id that is taken.
+/// - After an error nothing of the call is in the transaction.
+/// - Two transactions that change one record come one after the other.
+/// - Dropping a future is as with a [`SyncStore`]: what is then in the transaction is whole or not
+///   there.
+pub trait TransactionalStore: SyncStore {
+    /// A transaction of the database's driver.
+    type Transaction<'t>: Send;
+
+    /// Applies a change, as [`SyncStore::apply`].
+    fn apply_in(
+        &self,
+        transaction: &mut Self::Transaction<'_>,
+        key: &Key,
+        change: &Change,
+    ) -> impl Future<Output = Result<Outcome>> + Send;
+
+    /// The records of one entity as the transaction sees them, as [`SyncStore::records_of`].
+    fn records_of_in(
+        &self,
+        transaction: &mut Self::Transaction<'_>,
+        entity: &EntityRef,
+    ) -> impl Future<Output = Result<Vec<SyncRecord>>> + Send;
+}

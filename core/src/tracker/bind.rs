@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 
+use super::within::{Deed, within};
 use super::{Call, Tracker, key_of};
 use crate::change::Outcome;
 use crate::entity::IntoEntity;
@@ -56,18 +57,23 @@ impl BindExternalId {
         Self { mode: expected.map(|expected| BindMode::Rebind { expected }), ..self }
     }
 
-    async fn run(self) -> Result<Outcome> {
+    fn deed(self) -> Result<(Tracker, Deed)> {
         let Self { tracker, key, external_id, mode } = self;
         let bind = Bind { external_id: external_id?, mode: mode? };
-        tracker.apply(&key?, &bind.change(), Some(Transition::Bound)).await
+        Ok((tracker, Deed::new(key?, bind.change(), Some(Transition::Bound))))
     }
 }
+
+within!(BindExternalId);
 
 impl IntoFuture for BindExternalId {
     type Output = Result<Outcome>;
     type IntoFuture = Call<'static, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async move {
+            let (tracker, deed) = self.deed()?;
+            deed.carry_out(&tracker).await
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 
+use super::within::{Deed, within};
 use super::{Call, Tracker, key_of};
 use crate::change::{Change, Outcome};
 use crate::entity::IntoEntity;
@@ -87,12 +88,23 @@ impl Tracker {
     }
 }
 
+impl ChangeRecord {
+    fn deed(self) -> Result<(Tracker, Deed)> {
+        let Self { tracker, key, change, event } = self;
+        Ok((tracker, Deed::new(key?, change, event)))
+    }
+}
+
+within!(ChangeRecord);
+
 impl IntoFuture for ChangeRecord {
     type Output = Result<Outcome>;
     type IntoFuture = Call<'static, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { tracker, key, change, event } = self;
-        Box::pin(async move { tracker.apply(&key?, &change, event).await })
+        Box::pin(async move {
+            let (tracker, deed) = self.deed()?;
+            deed.carry_out(&tracker).await
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
+use super::within::{Deed, within};
 use super::{Call, Tracker, key_of};
 use crate::change::Outcome;
 use crate::entity::IntoEntity;
@@ -44,18 +45,25 @@ impl MarkFailed {
     pub fn retry_after(self, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..self }
     }
+
+    fn deed(self) -> Result<(Tracker, Deed)> {
+        let Self { tracker, key, note, retry_after } = self;
+        let retry_after = retry_after.map(Millis::try_from).transpose()?;
+        let change = rules::mark_failed(&note, &tracker.settings.schedule, retry_after);
+        Ok((tracker, Deed::new(key?, change, Some(Transition::SyncFailed))))
+    }
 }
+
+within!(MarkFailed);
 
 impl IntoFuture for MarkFailed {
     type Output = Result<Outcome>;
     type IntoFuture = Call<'static, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { tracker, key, note, retry_after } = self;
         Box::pin(async move {
-            let retry_after = retry_after.map(Millis::try_from).transpose()?;
-            let change = rules::mark_failed(&note, &tracker.settings.schedule, retry_after);
-            tracker.apply(&key?, &change, Some(Transition::SyncFailed)).await
+            let (tracker, deed) = self.deed()?;
+            deed.carry_out(&tracker).await
         })
     }
 }

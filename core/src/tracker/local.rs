@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::future::IntoFuture;
 
-use super::{Call, Tracker};
+use super::{Call, Tracker, Unpublished};
 use crate::change::{Change, Outcome, Refusal, Refused};
 use crate::entity::IntoEntity;
 use crate::error::Result;
 use crate::events::Transition;
-use crate::key::{EntityRef, Source};
+use crate::key::{EntityRef, Key, Source};
 use crate::record::SyncRecord;
 use crate::rules;
+use crate::store::TransactionalStore;
 use crate::tracking::Tracked;
 
 /// What became of a local change in one source.
@@ -57,6 +58,13 @@ impl Kind {
             Self::Restored => Transition::Restored,
         }
     }
+}
+
+/// What a local change has to do.
+enum Plan {
+    /// Nothing: such changes are not tracked.
+    Ignore(Vec<SourceOutcome>),
+    Change(Vec<(Key, Change)>),
 }
 
 impl Tracker {
@@ -108,9 +116,9 @@ impl Tracker {
         LocalChanges::new(self, all, Kind::Restored)
     }
 
-    async fn change_locally(&self, entity: EntityRef, kind: Kind) -> Result<Vec<SourceOutcome>> {
+    /// What a local change has to do, given the records of the entity.
+    fn plan(&self, entity: &EntityRef, kind: Kind, records: Vec<SyncRecord>) -> Plan {
         let tracked = self.settings.rules.of(&entity.entity_type);
-        let records = self.store.records_of(&entity).await?;
         let mut sources: BTreeMap<Source, Option<SyncRecord>> =
             tracked.sources.iter().map(|source| (source.clone(), None)).collect();
         let with_records = records.into_iter();
@@ -120,11 +128,19 @@ impl Tracker {
             let sources = sources.into_iter();
             let outcomes =
                 sources.map(|(source, record)| SourceOutcome { source, outcome: ignored(record) });
-            return Ok(outcomes.collect());
+            return Plan::Ignore(outcomes.collect());
         }
         let change = kind.change();
-        let items: Vec<_> =
-            sources.keys().map(|source| (entity.in_source(source), change.clone())).collect();
+        let keys = sources.keys().map(|source| entity.in_source(source));
+        Plan::Change(keys.map(|key| (key, change.clone())).collect())
+    }
+
+    async fn change_locally(&self, entity: EntityRef, kind: Kind) -> Result<Vec<SourceOutcome>> {
+        let records = self.store.records_of(&entity).await?;
+        let items = match self.plan(&entity, kind, records) {
+            Plan::Ignore(outcomes) => return Ok(outcomes),
+            Plan::Change(items) => items,
+        };
         let outcomes = self.store.apply_many(&items).await;
         // What was done is told even if another source failed.
         outcomes.iter().flatten().for_each(|outcome| self.tell(outcome, Some(kind.event())));
@@ -160,6 +176,37 @@ pub struct LocalChange {
 impl LocalChange {
     fn new(tracker: &Tracker, entity: impl IntoEntity, kind: Kind) -> Self {
         Self { tracker: tracker.clone(), entity: entity.into_entity(), kind }
+    }
+
+    /// Makes this call within a transaction of your own, on the store that the tracker is over: the
+    /// change of the entity, and that it is to be pushed, are committed together or not at all.
+    ///
+    /// Neither the deadline nor the retries of the tracker apply. After an error, roll back and
+    /// begin anew.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TransactionalStore::apply_in`]. Some sources may be changed in the transaction
+    /// then.
+    pub async fn within<S: TransactionalStore>(
+        self,
+        store: &S,
+        transaction: &mut S::Transaction<'_>,
+    ) -> Result<Unpublished<Vec<SourceOutcome>>> {
+        let Self { tracker, entity, kind } = self;
+        let entity = entity?;
+        let records = store.records_of_in(transaction, &entity).await?;
+        let items = match tracker.plan(&entity, kind, records) {
+            Plan::Ignore(outcomes) => return Ok(Unpublished::of_sources(tracker, outcomes, None)),
+            Plan::Change(items) => items,
+        };
+        let mut outcomes = Vec::with_capacity(items.len());
+        for (key, change) in items {
+            let outcome = store.apply_in(transaction, &key, &change).await;
+            let outcome = outcome.map_err(|error| error.for_key(&key))?;
+            outcomes.push(SourceOutcome { source: key.source, outcome });
+        }
+        Ok(Unpublished::of_sources(tracker, outcomes, Some(kind.event())))
     }
 }
 

@@ -17,6 +17,7 @@ mod query;
 mod retention;
 mod sweep;
 mod synced;
+mod within;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -40,6 +41,7 @@ pub use self::query::Query;
 pub use self::retention::Purge;
 pub use self::sweep::{Plausible, Sweep, SweepReport, Swept};
 pub use self::synced::MarkSynced;
+pub use self::within::Unpublished;
 
 use tokio::task::JoinHandle;
 

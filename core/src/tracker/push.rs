@@ -58,10 +58,20 @@ impl Once {
         change: Change,
         event: Option<Transition>,
     ) -> Result<Outcome> {
-        let outcome = tracker.store.apply(key, &change.with_id(self.id)).await?;
-        let again = outcome.is_applied() && self.told.swap(true, Ordering::SeqCst);
-        tracker.tell(&outcome, event.filter(|_| !again));
+        let outcome = tracker.store.apply(key, &self.identify(change)).await?;
+        tracker.tell(&outcome, self.event(&outcome, event));
         Ok(outcome)
+    }
+
+    /// The change under the id that all of its repeats have.
+    pub(super) fn identify(&self, change: Change) -> Change {
+        change.with_id(self.id)
+    }
+
+    /// The event, if it was not told yet.
+    pub(super) fn event(&self, outcome: &Outcome, event: Option<Transition>) -> Option<Transition> {
+        let again = outcome.is_applied() && self.told.swap(true, Ordering::SeqCst);
+        event.filter(|_| !again)
     }
 }
 

@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use serde_json::Value;
 
 use super::push::Once;
+use super::within::{Deed, within};
 use super::{Call, Tracker, key_of};
 use crate::change::{MetadataOp, Outcome};
 use crate::counter::{Incarnation, Revision, Token};
@@ -171,31 +172,33 @@ impl MarkSynced {
         })
     }
 
-    async fn run(self) -> Result<Outcome> {
+    fn deed(self) -> Result<(Tracker, Deed)> {
         let Self { tracker, key, what, success } = self;
         let (key, success) = (key?, success?);
-        let event = Some(Transition::EntitySynced);
-        match what {
-            What::Current => {
-                tracker.apply(&key, &rules::MarkSynced { success }.change(), event).await
-            }
+        let (change, once) = match what {
+            What::Current => (rules::MarkSynced { success }.change(), None),
             What::AsOf { incarnation, revision } => {
-                let mark = rules::MarkSyncedTo { incarnation, revision, success };
-                tracker.apply(&key, &mark.change(), event).await
+                (rules::MarkSyncedTo { incarnation, revision, success }.change(), None)
             }
             What::Push { token, operation, revision, seen, once } => {
-                let done = Completion { token, operation, revision, seen, success }.change();
-                once.apply(&tracker, &key, done, event).await
+                let done = Completion { token, operation, revision, seen, success };
+                (done.change(), Some(once))
             }
-        }
+        };
+        Ok((tracker, Deed { key, change, event: Some(Transition::EntitySynced), once }))
     }
 }
+
+within!(MarkSynced);
 
 impl IntoFuture for MarkSynced {
     type Output = Result<Outcome>;
     type IntoFuture = Call<'static, Outcome>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async move {
+            let (tracker, deed) = self.deed()?;
+            deed.carry_out(&tracker).await
+        })
     }
 }
