@@ -2,7 +2,7 @@
 
 mod stores;
 
-sync_tracker_conformance::differential!(stores::file);
+sync_tracker_conformance::differential!(stores::hasty_file);
 
 mod memory {
     sync_tracker_conformance::differential!(super::stores::memory);

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sync_tracker_conformance::{Guarded, Setup};
-use sync_tracker_sqlite::{SqliteOptions, SqliteStore};
+use sync_tracker_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
 /// A file that is removed in the end, with what SQLite puts beside it.
 #[derive(Debug)]
@@ -32,8 +32,17 @@ impl Drop for Scratch {
 }
 
 pub(crate) async fn file(setup: Setup) -> Guarded<SqliteStore, Scratch> {
+    open(setup, Synchronous::Full).await
+}
+
+/// For tests of many thousand steps, which would wait for the disk in each.
+pub(crate) async fn hasty_file(setup: Setup) -> Guarded<SqliteStore, Scratch> {
+    open(setup, Synchronous::Off).await
+}
+
+async fn open(setup: Setup, synchronous: Synchronous) -> Guarded<SqliteStore, Scratch> {
     let guard = Scratch::new(&setup.namespace);
-    let options = SqliteOptions::file(guard.path()).clock(setup.clock);
+    let options = SqliteOptions::file(guard.path()).clock(setup.clock).synchronous(synchronous);
     Guarded { store: options.open().await.expect("the file opens"), guard }
 }
 
