@@ -1,7 +1,7 @@
 //! The checkpoints.
 
 use async_trait::async_trait;
-use sqlx::{Row, SqliteConnection, query};
+use sqlx::{Row, query};
 use sync_tracker_core::{
     ChangeId, Checkpoint, CheckpointEntry, CheckpointStore, PurgeHorizon, Result, SaveCheckpoint,
     Saved, Source, StreamName, Timestamp,
@@ -10,6 +10,7 @@ use sync_tracker_core::{
 use crate::entries::Table;
 use crate::error::before_commit;
 use crate::row::{decoding, from_json};
+use crate::session::Session;
 use crate::statements;
 use crate::store::SqliteStore;
 use crate::writer::Write;
@@ -26,10 +27,12 @@ struct Save(SaveCheckpoint);
 impl Write for Save {
     type Answer = Saved;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Saved> {
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Saved> {
         let Self(request) = self;
         let name = [request.source.as_str(), request.stream.as_str()];
-        CHECKPOINTS.step(on, name, |entry| CheckpointEntry::save(entry, request, now)).await
+        CHECKPOINTS
+            .step(session.beside(), name, |entry| CheckpointEntry::save(entry, request, now))
+            .await
     }
 }
 
@@ -43,9 +46,11 @@ struct Reset {
 impl Write for Reset {
     type Answer = Checkpoint;
 
-    async fn write(&self, on: &mut SqliteConnection, _: Timestamp) -> Result<Checkpoint> {
+    async fn write(&self, session: &mut Session<'_>, _: Timestamp) -> Result<Checkpoint> {
         let name = [self.source.as_str(), self.stream.as_str()];
-        CHECKPOINTS.step(on, name, |entry| CheckpointEntry::reset(entry, self.id)).await
+        CHECKPOINTS
+            .step(session.beside(), name, |entry| CheckpointEntry::reset(entry, self.id))
+            .await
     }
 }
 
@@ -58,9 +63,9 @@ struct RaiseHorizon {
 impl Write for RaiseHorizon {
     type Answer = Timestamp;
 
-    async fn write(&self, on: &mut SqliteConnection, _: Timestamp) -> Result<Timestamp> {
+    async fn write(&self, session: &mut Session<'_>, _: Timestamp) -> Result<Timestamp> {
         let name = [self.source.as_str(), ""];
-        HORIZONS.step(on, name, |horizon| PurgeHorizon::raise(horizon, self.to)).await
+        HORIZONS.step(session.beside(), name, |horizon| PurgeHorizon::raise(horizon, self.to)).await
     }
 }
 

@@ -9,6 +9,7 @@ use sync_tracker_core::{
 use crate::error::{before_commit, corrupt};
 use crate::records;
 use crate::row::{self, decoding};
+use crate::session::Session;
 use crate::statements;
 
 /// Every status whose records become due.
@@ -16,10 +17,11 @@ const WAITING: [Status; 3] = [Status::InProgress, Status::Failed, Status::Pendin
 
 /// Claims due records of a source.
 pub(crate) async fn claim(
-    on: &mut SqliteConnection,
+    session: &mut Session<'_>,
     request: &ClaimRequest,
     now: Timestamp,
 ) -> Result<Claimed> {
+    let on = session.flushed().await?;
     let mut claimed = Claimed::default();
     let mut granted = granted(on, request, now).await?;
     granted.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
@@ -39,7 +41,7 @@ pub(crate) async fn claim(
     let change = request.change();
     for candidate in selected {
         let key = &candidate.key;
-        let outcome = records::apply_to(on, key, Some(candidate), &change, now).await?;
+        let outcome = records::apply_to(session, key, Some(candidate), &change, now).await?;
         if let Outcome::Applied(applied) = outcome {
             claimed.push(applied.record);
         }

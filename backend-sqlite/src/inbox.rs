@@ -1,7 +1,7 @@
 //! The inbox.
 
 use async_trait::async_trait;
-use sqlx::{SqliteConnection, query};
+use sqlx::query;
 use sync_tracker_core::{
     BeginInbox, Begun, InboxEntry, InboxStore, JsonValue, Millis, Result, Settled, Source, Ticket,
     Timestamp,
@@ -9,6 +9,7 @@ use sync_tracker_core::{
 
 use crate::entries::Table;
 use crate::error::before_commit;
+use crate::session::Session;
 use crate::statements;
 use crate::store::SqliteStore;
 use crate::writer::Write;
@@ -21,10 +22,10 @@ struct Begin(BeginInbox);
 impl Write for Begin {
     type Answer = Begun;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Begun> {
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Begun> {
         let Self(request) = self;
         let name = [request.source().as_str(), request.key().as_str()];
-        INBOX.step(on, name, |entry| InboxEntry::begin(entry, request, now)).await
+        INBOX.step(session.beside(), name, |entry| InboxEntry::begin(entry, request, now)).await
     }
 }
 
@@ -38,7 +39,7 @@ struct Settle {
 impl Write for Settle {
     type Answer = Settled;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Settled> {
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Settled> {
         let Self { ticket, completed } = self;
         let name = [ticket.source.as_str(), ticket.key.as_str()];
         let settle = |entry: Option<&InboxEntry>| match completed {
@@ -47,7 +48,7 @@ impl Write for Settle {
             }
             None => InboxEntry::abandon(entry, ticket),
         };
-        INBOX.step(on, name, settle).await
+        INBOX.step(session.beside(), name, settle).await
     }
 }
 
@@ -60,11 +61,11 @@ struct ForgetExpired {
 impl Write for ForgetExpired {
     type Answer = u64;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<u64> {
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<u64> {
         let statement = query(statements::FORGET_MESSAGES)
             .bind(self.source.as_str())
             .bind(now.minus(self.grace).to_string());
-        Ok(statement.execute(on).await.map_err(before_commit)?.rows_affected())
+        Ok(statement.execute(session.beside()).await.map_err(before_commit)?.rows_affected())
     }
 }
 

@@ -74,6 +74,7 @@ mod migrations;
 mod plans;
 mod records;
 mod row;
+mod session;
 mod statements;
 mod store;
 mod transaction;

@@ -11,6 +11,7 @@ use sync_tracker_core::{
 
 use crate::error::{before_commit, corrupt};
 use crate::row::{self, COLUMNS, decoding, to_json};
+use crate::session::Session;
 use crate::statements;
 
 /// The record of a key.
@@ -78,47 +79,41 @@ fn texts<'a>(ids: impl IntoIterator<Item = &'a ExternalId>) -> Result<String> {
 
 /// Applies a change.
 pub(crate) async fn apply(
-    on: &mut SqliteConnection,
+    session: &mut Session<'_>,
     key: &Key,
     change: &Change,
     now: Timestamp,
 ) -> Result<Outcome> {
-    let before = get(on, key).await?;
-    apply_to(on, key, before.as_ref(), change, now).await
+    let before = session.get(key).await?;
+    apply_to(session, key, before.as_ref(), change, now).await
 }
 
 /// Applies a change to the record of the key, which was read in the same transaction.
 pub(crate) async fn apply_to(
-    on: &mut SqliteConnection,
+    session: &mut Session<'_>,
     key: &Key,
     before: Option<&SyncRecord>,
     change: &Change,
     now: Timestamp,
 ) -> Result<Outcome> {
-    let outcome = settle(on, key, |holder| change.settle(key, before, now, holder)).await?;
+    let outcome = settle(session, key, |holder| change.settle(key, before, now, holder)).await?;
     if let Outcome::Applied(Applied { record, replayed: false, .. }) = &outcome {
-        store(on, before, record).await?;
+        session.store(before, record).await?;
     }
     Ok(outcome)
 }
 
 /// Applies many changes, in their order.
 pub(crate) async fn apply_many(
-    on: &mut SqliteConnection,
+    session: &mut Session<'_>,
     items: &[(Key, Change)],
     now: Timestamp,
 ) -> Result<Vec<Outcome>> {
     let keys: Vec<Key> = items.iter().map(|(key, _)| key.clone()).collect();
-    let before = get_many(on, &keys).await?;
-    let mut records: HashMap<&Key, SyncRecord> =
-        keys.iter().zip(before).filter_map(|(key, record)| Some((key, record?))).collect();
+    session.preload(&keys).await?;
     let mut outcomes = Vec::with_capacity(items.len());
-    for (key, (_, change)) in keys.iter().zip(items) {
-        let outcome = apply_to(on, key, records.get(key), change, now).await?;
-        if let Outcome::Applied(applied) = &outcome {
-            records.insert(key, applied.record.clone());
-        }
-        outcomes.push(outcome);
+    for (key, change) in items {
+        outcomes.push(apply(session, key, change, now).await?);
     }
     Ok(outcomes)
 }
@@ -126,7 +121,7 @@ pub(crate) async fn apply_many(
 /// Takes a decision that asks who holds external ids: first to hear which ones, and if there are
 /// any, again with the answers.
 async fn settle<T>(
-    on: &mut SqliteConnection,
+    session: &mut Session<'_>,
     key: &Key,
     decide: impl Fn(&mut dyn FnMut(&ExternalId) -> Option<EntityRef>) -> T,
 ) -> Result<T> {
@@ -142,7 +137,7 @@ async fn settle<T>(
         .bind(key.source.as_str())
         .bind(key.entity.entity_type.as_str())
         .bind(texts(&asked)?)
-        .fetch_all(on)
+        .fetch_all(session.beside())
         .await
         .map_err(before_commit)?;
     if rows.is_empty() {
@@ -160,43 +155,43 @@ async fn settle<T>(
 }
 
 /// Stores a whole record.
-pub(crate) async fn put(on: &mut SqliteConnection, record: &SyncRecord) -> Result<Imported> {
-    let before = get(on, &record.key).await?;
+pub(crate) async fn put(session: &mut Session<'_>, record: &SyncRecord) -> Result<Imported> {
+    let before = session.get(&record.key).await?;
     let decide = |holder: &mut dyn FnMut(&ExternalId) -> Option<EntityRef>| {
         record.taken_external_id(before.as_ref(), holder)
     };
-    if let Some(refusal) = settle(on, &record.key, decide).await? {
+    if let Some(refusal) = settle(session, &record.key, decide).await? {
         return Ok(Imported::Refused(refusal));
     }
-    store(on, before.as_ref(), record).await?;
+    session.store(before.as_ref(), record).await?;
     Ok(Imported::Stored)
 }
 
 /// Removes a record if the guard holds.
 pub(crate) async fn remove(
-    on: &mut SqliteConnection,
+    session: &mut Session<'_>,
     key: &Key,
     guard: &Guard,
     now: Timestamp,
 ) -> Result<Removal> {
-    let Some(record) = get(on, key).await? else {
+    let Some(record) = session.get(key).await? else {
         return Ok(Removal::Absent);
     };
     if let Some(refusal) = guard.refusal(Some(&record), now) {
         return Ok(Removal::Refused(refusal));
     }
-    delete(on, &record).await?;
+    session.delete(&record).await?;
     Ok(Removal::Removed)
 }
 
 /// Moves a record to another key.
 pub(crate) async fn rename(
-    on: &mut SqliteConnection,
+    session: &mut Session<'_>,
     from: &Key,
     to: &Key,
     now: Timestamp,
 ) -> Result<Renamed> {
-    let Some(record) = get(on, from).await? else {
+    let Some(record) = session.get(from).await? else {
         return Ok(Renamed::Absent);
     };
     if from == to {
@@ -205,7 +200,7 @@ pub(crate) async fn rename(
     if let Some(refusal) = record.rename_refusal(now) {
         return Ok(Renamed::Refused(refusal));
     }
-    if get(on, to).await?.is_some() {
+    if session.get(to).await?.is_some() {
         return Ok(Renamed::Refused(Refusal::AlreadyExists));
     }
     let moved = record.renamed(to);
@@ -215,67 +210,10 @@ pub(crate) async fn rename(
     let decide = |holder: &mut dyn FnMut(&ExternalId) -> Option<EntityRef>| {
         moved.taken_external_id(before, holder)
     };
-    if let Some(refusal) = settle(on, to, decide).await? {
+    if let Some(refusal) = settle(session, to, decide).await? {
         return Ok(Renamed::Refused(refusal));
     }
-    delete(on, &record).await?;
-    store(on, None, &moved).await?;
+    session.delete(&record).await?;
+    session.store(None, &moved).await?;
     Ok(Renamed::Moved)
-}
-
-/// Writes a record in place of the one before, and who carries its external ids.
-async fn store(
-    on: &mut SqliteConnection,
-    before: Option<&SyncRecord>,
-    next: &SyncRecord,
-) -> Result<()> {
-    let statement = row::bind(query(statements::STORE_RECORD), next)?;
-    let kept = before.is_some_and(|before| carried(before) == carried(next));
-    if !kept && let Some(before) = before {
-        write_external_ids(on, statements::RELEASE_EXTERNAL_IDS, before).await?;
-    }
-    statement.execute(&mut *on).await.map_err(before_commit)?;
-    if !kept {
-        write_external_ids(on, statements::KEEP_EXTERNAL_IDS, next).await?;
-    }
-    Ok(())
-}
-
-async fn delete(on: &mut SqliteConnection, record: &SyncRecord) -> Result<()> {
-    write_external_ids(on, statements::RELEASE_EXTERNAL_IDS, record).await?;
-    let Key { source, entity } = &record.key;
-    let statement = query(statements::DELETE_RECORD)
-        .bind(source.as_str())
-        .bind(entity.entity_type.as_str())
-        .bind(entity.entity_id.as_str());
-    statement.execute(on).await.map_err(before_commit)?;
-    Ok(())
-}
-
-/// What there is of a record in the table of external ids.
-fn carried(record: &SyncRecord) -> (bool, Vec<&ExternalId>) {
-    (record.holds_external_ids(), record.external_ids().collect())
-}
-
-async fn write_external_ids(
-    on: &mut SqliteConnection,
-    statement: &'static str,
-    record: &SyncRecord,
-) -> Result<()> {
-    if record.external_ids().next().is_none() {
-        return Ok(());
-    }
-    let Key { source, entity } = &record.key;
-    let entity_id = entity.entity_id.as_str();
-    let released = if record.holds_external_ids() { "" } else { entity_id };
-    query(statement)
-        .bind(source.as_str())
-        .bind(entity.entity_type.as_str())
-        .bind(entity_id)
-        .bind(released)
-        .bind(texts(record.external_ids())?)
-        .execute(on)
-        .await
-        .map_err(before_commit)?;
-    Ok(())
 }

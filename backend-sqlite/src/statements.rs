@@ -1,5 +1,7 @@
 //! The statements, in one place. What is not whole here is composed in `list`.
 
+use std::sync::LazyLock;
+
 /// A statement that selects whole records, as `r`.
 macro_rules! select {
     ($rest:literal) => {
@@ -35,6 +37,16 @@ pub(crate) const HOLDERS: &str = "SELECT x.external_id, x.entity_id
     WHERE x.source = ?1 AND x.entity_type = ?2 AND x.external_id = k.value AND x.released = ''";
 
 pub(crate) const STORE_RECORD: &str = include_str!("sql/store_record.sql");
+
+/// How many records [`STORE_MANY`] stores.
+pub(crate) const MANY: usize = 32;
+
+/// [`STORE_RECORD`] with the values of many records.
+pub(crate) static STORE_MANY: LazyLock<String> = LazyLock::new(|| {
+    let (columns, rest) = STORE_RECORD.split_once("VALUES").unwrap_or_default();
+    let (values, update) = rest.split_once("ON CONFLICT").unwrap_or_default();
+    format!("{columns} VALUES {} ON CONFLICT {update}", vec![values; MANY].join(","))
+});
 
 pub(crate) const DELETE_RECORD: &str =
     "DELETE FROM sync_records WHERE source = ? AND entity_type = ? AND entity_id = ?";

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqlitePool};
+use sqlx::{Connection, Sqlite, SqlitePool};
 use sync_tracker_core::{
     Change, ClaimRequest, Claimed, Cursor, Discrepancy, Durability, EntityRef, EntityType,
     ExternalId, Filter, Guard, Imported, Key, Outcome, Page, PageSize, Pause, PauseRequest,
@@ -111,7 +111,12 @@ impl SyncStore for SqliteStore {
 
     async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {
         let now = self.time();
-        list::list(&mut *self.reader().await?, filter, after, size, now).await
+        let mut reader = self.reader().await?;
+        // Several statements see one state, or a record that changes its status could slip through.
+        let mut snapshot = reader.begin().await.map_err(before_commit)?;
+        let page = list::list(&mut snapshot, filter, after, size, now).await?;
+        snapshot.commit().await.map_err(before_commit)?;
+        Ok(page)
     }
 
     async fn put(&self, record: &SyncRecord) -> Result<Imported> {
@@ -180,7 +185,11 @@ impl SyncStore for SqliteStore {
 
     async fn statistics(&self, source: &Source) -> Result<Statistics> {
         let now = self.time();
-        claim::statistics(&mut *self.reader().await?, source, now).await
+        let mut reader = self.reader().await?;
+        let mut snapshot = reader.begin().await.map_err(before_commit)?;
+        let statistics = claim::statistics(&mut snapshot, source, now).await?;
+        snapshot.commit().await.map_err(before_commit)?;
+        Ok(statistics)
     }
 
     async fn sources(&self) -> Result<Vec<Source>> {

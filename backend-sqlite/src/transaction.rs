@@ -4,6 +4,7 @@ use sqlx::{Connection, SqliteConnection, SqliteTransaction, query};
 use sync_tracker_core::{Change, EntityRef, Key, Outcome, Result, SyncRecord, TransactionalStore};
 
 use crate::error::before_commit;
+use crate::session::Session;
 use crate::store::SqliteStore;
 use crate::{list, records, statements};
 
@@ -26,7 +27,12 @@ impl TransactionalStore for SqliteStore {
         lock(transaction).await?;
         // What fails half-way, or is dropped, is taken back to here.
         let mut step = transaction.begin().await.map_err(before_commit)?;
-        let outcome = records::apply(&mut step, key, change, self.time()).await?;
+        let outcome = {
+            let mut session = Session::new(&mut step);
+            let outcome = records::apply(&mut session, key, change, self.time()).await?;
+            session.flush().await?;
+            outcome
+        };
         step.commit().await.map_err(before_commit)?;
         Ok(outcome)
     }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::{SqliteConnection, SqlitePool, query};
-use sync_tracker_core::{Error, ErrorKind, Result, StoreClock, Timestamp};
+use sync_tracker_core::{Error, ErrorKind, Key, Result, StoreClock, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Phase, STORE, before_commit, failed, is_busy};
+use crate::session::Session;
 
 /// Something that is written in one step. It may be run more than once, each time as if the one
 /// before had not been.
@@ -19,7 +20,12 @@ pub(crate) trait Write: Send + Sync + 'static {
     type Answer: Send + 'static;
 
     /// Writes within a transaction, whose time is `now`.
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Self::Answer>;
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Self::Answer>;
+
+    /// The record that it is about, if it is about one.
+    fn key(&self) -> Option<&Key> {
+        None
+    }
 }
 
 /// How many calls share a transaction at most; as many wait for the next one.
@@ -58,7 +64,9 @@ impl Writer {
 /// A call that waits for the writer, whatever it writes.
 #[async_trait]
 trait Waiting: Send {
-    async fn write(&mut self, on: &mut SqliteConnection, now: Timestamp) -> Result<()>;
+    async fn write(&mut self, session: &mut Session<'_>, now: Timestamp) -> Result<()>;
+
+    fn key(&self) -> Option<&Key>;
 
     /// Tells the caller.
     fn end(self: Box<Self>, end: Result<()>);
@@ -72,9 +80,13 @@ struct Call<W: Write> {
 
 #[async_trait]
 impl<W: Write> Waiting for Call<W> {
-    async fn write(&mut self, on: &mut SqliteConnection, now: Timestamp) -> Result<()> {
-        self.answer = Some(self.write.write(on, now).await?);
+    async fn write(&mut self, session: &mut Session<'_>, now: Timestamp) -> Result<()> {
+        self.answer = Some(self.write.write(session, now).await?);
         Ok(())
+    }
+
+    fn key(&self) -> Option<&Key> {
+        self.write.key()
     }
 
     fn end(self: Box<Self>, end: Result<()>) {
@@ -131,18 +143,28 @@ impl Task {
         let transaction = |phase| move |cause| Failure::Transaction(Arc::new(cause), phase);
         let mut connection = self.pool.acquire().await.map_err(transaction(Phase::Before))?;
         begin(&mut connection, self.patience).await.map_err(transaction(Phase::Before))?;
-        for call in calls {
-            let now = self.clock.explicit_now().unwrap_or_else(Timestamp::now);
-            if let Err(error) = call.write(&mut connection, now).await {
-                roll_back(&mut connection).await;
-                return Err(Failure::Call(error));
-            }
+        if let Err(error) = self.write(&mut connection, calls).await {
+            roll_back(&mut connection).await;
+            return Err(Failure::Call(error));
         }
         if let Err(cause) = query("COMMIT").execute(&mut *connection).await {
             roll_back(&mut connection).await;
             return Err(transaction(Phase::Commit)(cause));
         }
         Ok(())
+    }
+
+    async fn write(&self, on: &mut SqliteConnection, calls: &mut [Box<dyn Waiting>]) -> Result<()> {
+        let mut session = Session::new(on);
+        if calls.len() > 1 {
+            let keys: Vec<Key> = calls.iter().filter_map(|call| call.key().cloned()).collect();
+            session.preload(&keys).await?;
+        }
+        for call in calls {
+            let now = self.clock.explicit_now().unwrap_or_else(Timestamp::now);
+            call.write(&mut session, now).await?;
+        }
+        session.flush().await
     }
 }
 

@@ -1,12 +1,12 @@
 //! What the writer is asked to write.
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use sync_tracker_core::{
     Change, ClaimRequest, Claimed, Guard, Imported, Key, Outcome, PauseRequest, Removal, Renamed,
     Result, Source, SyncRecord, Timestamp,
 };
 
+use crate::session::Session;
 use crate::writer::Write;
 use crate::{claim, records};
 
@@ -19,8 +19,12 @@ pub(crate) struct Apply {
 impl Write for Apply {
     type Answer = Outcome;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Outcome> {
-        records::apply(on, &self.key, &self.change, now).await
+    fn key(&self) -> Option<&Key> {
+        Some(&self.key)
+    }
+
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Outcome> {
+        records::apply(session, &self.key, &self.change, now).await
     }
 }
 
@@ -30,8 +34,8 @@ pub(crate) struct ApplyMany(pub(crate) Vec<(Key, Change)>);
 impl Write for ApplyMany {
     type Answer = Vec<Outcome>;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Outcome>> {
-        records::apply_many(on, &self.0, now).await
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Vec<Outcome>> {
+        records::apply_many(session, &self.0, now).await
     }
 }
 
@@ -41,8 +45,8 @@ pub(crate) struct Put(pub(crate) SyncRecord);
 impl Write for Put {
     type Answer = Imported;
 
-    async fn write(&self, on: &mut SqliteConnection, _: Timestamp) -> Result<Imported> {
-        records::put(on, &self.0).await
+    async fn write(&self, session: &mut Session<'_>, _: Timestamp) -> Result<Imported> {
+        records::put(session, &self.0).await
     }
 }
 
@@ -55,8 +59,8 @@ pub(crate) struct Remove {
 impl Write for Remove {
     type Answer = Removal;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Removal> {
-        records::remove(on, &self.key, &self.guard, now).await
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Removal> {
+        records::remove(session, &self.key, &self.guard, now).await
     }
 }
 
@@ -69,8 +73,8 @@ pub(crate) struct Rename {
 impl Write for Rename {
     type Answer = Renamed;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Renamed> {
-        records::rename(on, &self.from, &self.to, now).await
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Renamed> {
+        records::rename(session, &self.from, &self.to, now).await
     }
 }
 
@@ -80,8 +84,8 @@ pub(crate) struct Claim(pub(crate) ClaimRequest);
 impl Write for Claim {
     type Answer = Claimed;
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<Claimed> {
-        claim::claim(on, &self.0, now).await
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<Claimed> {
+        claim::claim(session, &self.0, now).await
     }
 }
 
@@ -95,10 +99,10 @@ pub(crate) struct SetPause {
 impl Write for SetPause {
     type Answer = ();
 
-    async fn write(&self, on: &mut SqliteConnection, now: Timestamp) -> Result<()> {
+    async fn write(&self, session: &mut Session<'_>, now: Timestamp) -> Result<()> {
         match &self.pause {
-            Some(request) => claim::pause(on, &self.source, request, now).await,
-            None => claim::resume(on, &self.source).await,
+            Some(request) => claim::pause(session.beside(), &self.source, request, now).await,
+            None => claim::resume(session.beside(), &self.source).await,
         }
     }
 }

@@ -3,7 +3,3 @@
 mod stores;
 
 sync_tracker_conformance::differential!(stores::hasty_file);
-
-mod memory {
-    sync_tracker_conformance::differential!(super::stores::memory);
-}

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row, query};
 use sync_tracker_core::{
     CheckpointStore, Durability, EntityRef, ErrorKind, Guard, InboxStore, Key, Metadata,
-    MetadataOp, Millis, Removal, Source, Survival, SyncStore, Tracker, rules,
+    MetadataOp, Millis, Refusal, Removal, Source, Survival, SyncStore, Tracker, rules,
 };
 use sync_tracker_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
@@ -130,11 +130,12 @@ async fn a_full_database_takes_nothing_half_and_goes_on_when_there_is_room() {
     assert!(stored > 0);
     assert_eq!(store.get(&key(stored)).await.unwrap(), None);
     assert_eq!(store.verify().await.unwrap(), []);
-    // What needs no room is done all the same, in one group with what is refused.
-    let (next, zero, large, anyhow) = (key(stored), key(0), change(), Guard::default());
-    let (refused, removed) = tokio::join!(store.apply(&next, &large), store.remove(&zero, &anyhow));
+    // What needs no room is answered all the same, in one group with what finds none.
+    let (next, zero, large, created) = (key(stored), key(0), change(), rules::created());
+    let (refused, known) = tokio::join!(store.apply(&next, &large), store.apply(&zero, &created));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(removed.unwrap(), Removal::Removed);
+    assert_eq!(known.unwrap().refusal(), Some(&Refusal::AlreadyExists));
+    assert_eq!(store.remove(&zero, &Guard::default()).await.unwrap(), Removal::Removed);
     assert!(store.apply(&next, &large).await.unwrap().is_applied(), "there is room now");
     assert_eq!(store.verify().await.unwrap(), []);
     store.close().await;
