@@ -58,7 +58,7 @@ pub(crate) fn failed(error: impl Into<Arc<sqlx::Error>>, phase: Phase) -> Error 
             (ErrorKind::Unavailable, "the file cannot be opened")
         }
         (Some(code::IOERR), _) | (None, sqlx::Error::Io(_)) => {
-            (or_unknown(phase), "reading or writing the file failed")
+            (otherwise(phase, ErrorKind::Unavailable), "reading or writing the file failed")
         }
         (None, sqlx::Error::PoolTimedOut) => (ErrorKind::Unavailable, "every connection is in use"),
         (None, sqlx::Error::PoolClosed) => (ErrorKind::Unavailable, "the store is closed"),
@@ -66,14 +66,18 @@ pub(crate) fn failed(error: impl Into<Arc<sqlx::Error>>, phase: Phase) -> Error 
         (None, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
             (ErrorKind::Corrupt, "a column does not decode")
         }
-        _ => (ErrorKind::Internal, "SQLite or its driver refused a statement"),
+        _ => {
+            let kind = otherwise(phase, ErrorKind::Internal);
+            (kind, "SQLite or its driver refused a statement")
+        }
     };
     Error::new(kind, message).in_store(STORE).caused_by(error)
 }
 
-fn or_unknown(phase: Phase) -> ErrorKind {
+/// Of what may have been done, the outcome is unknown.
+fn otherwise(phase: Phase, before: ErrorKind) -> ErrorKind {
     match phase {
-        Phase::Before => ErrorKind::Unavailable,
+        Phase::Before => before,
         Phase::Commit => ErrorKind::Unknown,
     }
 }

@@ -60,7 +60,8 @@ impl SqliteStore {
 
     /// The connections that read: for statements of your own that join the view `sync_state`.
     ///
-    /// They are for reading only. Write with connections of your own.
+    /// They are for reading only: write with connections of your own. A store in memory has no other
+    /// connection than this one, so there it serves for everything.
     #[must_use]
     pub fn reading(&self) -> &SqlitePool {
         &self.pools.reading

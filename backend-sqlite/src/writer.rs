@@ -9,7 +9,7 @@ use sqlx::{SqliteConnection, SqlitePool, query};
 use sync_tracker_core::{Error, ErrorKind, Key, Result, StoreClock, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::error::{Phase, STORE, before_commit, failed, is_busy};
+use crate::error::{Phase, STORE, failed, is_busy};
 use crate::session::Session;
 
 /// Something that is written in one step. It may be run more than once, each time as if the one
@@ -123,8 +123,9 @@ impl Task {
                 group.drain(..).for_each(|call| call.end(error()));
             }
             Err(Failure::Call(error)) if group.len() == 1 => {
-                let mut error = Some(error);
-                group.drain(..).for_each(|call| call.end(error.take().map_or(Ok(()), Err)));
+                if let Some(call) = group.pop() {
+                    call.end(Err(error));
+                }
             }
             Err(Failure::Call(_)) => {
                 for mut call in group.drain(..) {
@@ -142,7 +143,11 @@ impl Task {
     async fn together(&self, calls: &mut [Box<dyn Waiting>]) -> Result<(), Failure> {
         let transaction = |phase| move |cause| Failure::Transaction(Arc::new(cause), phase);
         let mut connection = self.pool.acquire().await.map_err(transaction(Phase::Before))?;
-        begin(&mut connection, self.patience).await.map_err(transaction(Phase::Before))?;
+        if let Err(cause) = begin(&mut connection, self.patience).await {
+            // If a transaction was left open that could not be rolled back, it can be now, or never.
+            roll_back(&mut connection).await;
+            return Err(transaction(Phase::Before)(cause));
+        }
         if let Err(error) = self.write(&mut connection, calls).await {
             roll_back(&mut connection).await;
             return Err(Failure::Call(error));
@@ -198,5 +203,5 @@ pub(crate) async fn when_free(
 /// Takes back what was written. SQLite may have done so already, and then it says that there is no
 /// transaction.
 pub(crate) async fn roll_back(on: &mut SqliteConnection) {
-    let _ = query("ROLLBACK").execute(on).await.map_err(before_commit);
+    let _ = query("ROLLBACK").execute(on).await;
 }
