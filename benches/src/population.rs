@@ -1,11 +1,11 @@
 //! The records that benchmarks run on: entities of type *order* with ids of 10 characters, external
 //! ids of 16, metadata of about 50 bytes of JSON, in one source. One in a hundred is due.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{
-    ChangeId, EntityRef, EntityType, Error, ExternalId, Key, Metadata, Outcome, RecentChanges,
-    Result, Source, SyncRecord, Timestamp,
+    Change, ChangeId, EntityRef, EntityType, Error, ExternalId, Key, Metadata, Outcome,
+    RecentChanges, Result, Source, SyncRecord, Timestamp,
 };
 
 /// Of so many records one is due.
@@ -35,6 +35,12 @@ impl Population {
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
+    }
+
+    /// How many recent changes each remembers.
+    #[must_use]
+    pub fn recent_changes(&self) -> usize {
+        self.recent_changes
     }
 
     /// Their source.
@@ -70,10 +76,38 @@ impl Population {
         ExternalId::new(format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 
+    /// The key of an entity that has no record, in a source of its own: what is new and waits there
+    /// is in nobody's way.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the names are valid.
+    pub fn new_key(&self, number: usize) -> Result<Key> {
+        Key::new("new", self.entity_type.clone(), format!("{number:010}"))
+    }
+
     /// Whether one of them is due.
     #[must_use]
     pub fn is_due(&self, number: usize) -> bool {
         number.is_multiple_of(DUE_EVERY)
+    }
+
+    /// The change that makes one of them, synced.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: all parts are valid.
+    pub fn synced(&self, number: usize) -> Result<Change> {
+        let success =
+            Success { external_id: Some(self.external_id(number)?), ..Success::default() };
+        let success = success.replacing_metadata(Metadata::new(self.metadata(number))?);
+        Ok(MarkSynced { success }.change())
+    }
+
+    /// The metadata of one of them.
+    #[must_use]
+    pub fn metadata(&self, number: usize) -> Value {
+        json!({ "batch": number, "by": "nightly import", "checked": true })
     }
 
     /// One of them: synced at `now`, or changed since and due.
@@ -83,11 +117,7 @@ impl Population {
     /// None in practice: all parts are valid.
     pub fn record(&self, number: usize, now: Timestamp) -> Result<SyncRecord> {
         let key = self.key(number)?;
-        let metadata = json!({ "batch": number, "by": "nightly import", "checked": true });
-        let success =
-            Success { external_id: Some(self.external_id(number)?), ..Success::default() }
-                .replacing_metadata(Metadata::new(metadata)?);
-        let mut record = applied(MarkSynced { success }.change().apply_to(&key, None, now))?;
+        let mut record = applied(self.synced(number)?.apply_to(&key, None, now))?;
         if self.is_due(number) {
             record = applied(rules::updated().apply_to(&key, Some(&record), now))?;
         }
@@ -99,13 +129,17 @@ impl Population {
     /// `count` numbers of records that are not due, scattered over all; others in each round.
     #[must_use]
     pub fn scattered(&self, round: usize, count: usize) -> Vec<usize> {
+        (0..count).map(|step| self.not_due(round * count + step)).collect()
+    }
+
+    /// The number of the record that comes at this step of a walk over all that are not due.
+    #[must_use]
+    pub fn not_due(&self, step: usize) -> usize {
         // A prime, so that every number comes once before one comes again.
         const STRIDE: usize = 2_654_435_761;
-        (0..)
-            .map(|step: usize| (round * count + step) * STRIDE % self.size)
-            .filter(|number| !self.is_due(*number))
-            .take(count)
-            .collect()
+        let not_due = self.size - self.size.div_ceil(DUE_EVERY);
+        let at = step * STRIDE % not_due;
+        at + 1 + at / (DUE_EVERY - 1)
     }
 }
 
@@ -115,5 +149,19 @@ fn applied(outcome: Outcome) -> Result<SyncRecord> {
         Outcome::Refused(refused) => {
             Err(Error::invalid("population", refused.reason.to_string(), "records as told"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_comes_by_every_record_that_is_not_due_once() {
+        let population = Population::new(1_050, 1).unwrap();
+        let mut numbers = population.scattered(0, 1_039);
+        numbers.sort_unstable();
+        let all: Vec<_> = (0..1_050).filter(|number| !population.is_due(*number)).collect();
+        assert_eq!(numbers, all);
     }
 }

@@ -10,6 +10,7 @@ mod writers;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sync_tracker_benches::Failure;
 use sync_tracker_benches::harness::median;
 use sync_tracker_benches::population::Population;
 use sync_tracker_benches::table::{Table, figure, ratio};
@@ -18,9 +19,6 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::plain::PlainMap;
 use self::single::{LARGE_CLAIM, Subject};
-
-/// Whatever ends the program early.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Measures the memory store beside a plain map behind a lock.
 #[derive(Debug, Parser)]

@@ -1,0 +1,57 @@
+//! The program `stores` runs through, at sizes that show nothing but that.
+
+#![allow(clippy::unwrap_used)] // functions that are not tests themselves
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Runs the program, and returns what it wrote for other programs.
+fn run(store: &str, folder: &tempfile::TempDir) -> Value {
+    let json = folder.path().join("results.json");
+    let args = ["--quick", "--millis", "5", "--records", "1000", "--growth", "1000,2000"];
+    let output = Command::new(env!("CARGO_BIN_EXE_stores"))
+        .arg(store)
+        .args(args)
+        .args(["--callers", "1,4", "--batch", "20", "--dir"])
+        .arg(folder.path())
+        .arg("--json")
+        .arg(&json)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&fs::read(json).unwrap()).unwrap()
+}
+
+/// Of so many workloads, each with as many entrants that did something.
+fn assert_compared(results: &Value, entrants: usize) {
+    let compared = results["compared"].as_array().unwrap();
+    // Five operations alone by each number of callers and in batches, two of claims, two more.
+    assert_eq!(compared.len(), 2 * 5 + 2 + 2 + 5);
+    for workload in compared {
+        let of = workload["entrants"].as_array().unwrap();
+        assert_eq!(of.len(), entrants, "{workload}");
+        assert!(of.iter().all(|it| it["records_per_second"].as_f64() > Some(0.0)), "{workload}");
+        assert_eq!(workload["ratios"].as_array().unwrap().len(), entrants - 1);
+    }
+    let grown = results["growth"]["calls"].as_array().unwrap();
+    assert_eq!(grown.len(), 5 * entrants);
+    assert!(grown.iter().all(|it| it["growth"]["median"].as_f64() > Some(0.0)));
+}
+
+#[test]
+fn the_memory_store_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_compared(&run("memory", &folder), 1);
+}
+
+#[test]
+fn the_sqlite_store_is_measured_beside_code_by_hand_and_its_bytes_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = run("sqlite", &folder);
+    assert_compared(&results, 3);
+    let bytes = &results["growth"]["bytes_per_record"];
+    let named = |part: &str| bytes.as_array().unwrap().iter().any(|it| it["part"] == *part);
+    assert!(named("ours: all") && named("ours: sync_records") && named("least upsert: all"));
+}
