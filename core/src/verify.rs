@@ -144,9 +144,11 @@ impl Discrepancies {
                 format!("the list of {status} disagrees with the records")
             });
         }
-        let mut due = all(store, &Filter { due: Some(true), ..Filter::default() }).await?;
-        due.extend(all(store, &Filter { due: Some(false), ..Filter::default() }).await?);
+        // Time passes in between: what becomes due is in both, in this order.
+        let mut due = all(store, &Filter { due: Some(false), ..Filter::default() }).await?;
+        due.extend(all(store, &Filter { due: Some(true), ..Filter::default() }).await?);
         due.sort_by(|a, b| a.key.cmp(&b.key));
+        due.dedup_by(|a, b| a.key == b.key);
         self.expect(due.as_slice() == records, None, || {
             "what is due and what is not are not all the records".into()
         });
