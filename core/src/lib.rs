@@ -119,7 +119,3 @@ pub use self::tracker::{
 pub use self::tracking::{Tracked, TrackingRules, TypeRules};
 pub use self::verify::{Discrepancy, verify};
 pub use self::worker::{Handler, Job, Worker, WorkerCounts, WorkerHandle};
-
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-mod readme {}
