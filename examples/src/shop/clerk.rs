@@ -1,15 +1,19 @@
 //! The clerk behind the counter: takes one request at a time and decides everything about it.
 
 use std::collections::HashMap;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::events::{EventKind, Outbox};
 use super::faults::Faults;
+use super::journal::{Journal, Line};
 use super::log::{Kind, ShopLog};
 use super::schedule::{Blacklist, Schedule};
 use super::shelf::{Shelf, Stocked};
+use super::watch::{Moment, Watch};
 
 /// What a client asks for.
 #[derive(Debug)]
@@ -64,6 +68,8 @@ pub(super) struct Clerk {
     /// Where events go, of a shop that tells them. Such a shop also has each
     /// handle once, and honours idempotency keys.
     pub(super) outbox: Option<Outbox>,
+    journal: Option<Journal>,
+    watch: Watch,
 }
 
 impl Clerk {
@@ -80,12 +86,29 @@ impl Clerk {
             log: ShopLog::default(),
             made: HashMap::new(),
             outbox: None,
+            journal: None,
+            watch: Watch::default(),
         }
     }
 
     /// Tells events from now on, and has each handle once.
     pub(super) fn telling(self, outbox: Outbox) -> Self {
         Self { outbox: Some(outbox), ..self }
+    }
+
+    /// Keeps the changes in a file, and begins with those that are in it.
+    pub(super) fn keeping(mut self, file: &Path) -> io::Result<Self> {
+        let (journal, lines) = Journal::open(file)?;
+        for line in lines {
+            self.make(line).ok_or_else(|| io::Error::other("a change of what is not there"))?;
+        }
+        self.journal = Some(journal);
+        Ok(self)
+    }
+
+    /// Tells of each change.
+    pub(super) fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     pub(super) fn log(&self) -> &ShopLog {
@@ -96,9 +119,10 @@ impl Clerk {
         &self.shelf
     }
 
-    /// Notes that the answer to a change was sent.
+    /// Notes that the answer to a change goes out.
     pub(super) fn delivered(&mut self, seq: u64) {
         self.log.delivered(seq);
+        self.watch.tell(Moment::Answered, seq);
     }
 
     /// Does what is asked, or what the faults make of it.
@@ -142,13 +166,13 @@ impl Clerk {
                 return answer(409, json!({ "taken_by": taken.id, "same_key": false }));
             }
         }
-        let made = self.shelf.add(handle, product);
-        if let Some(key) = key {
-            self.made.insert(key, made.id.clone());
+        let id = self.shelf.next_id();
+        let line = Line { kind: Kind::Create, id: id.clone(), handle, product };
+        let answer = self.change(201, line);
+        if let (Some(key), Some(_)) = (key, answer.seq) {
+            self.made.insert(key, id);
         }
-        let seq = self.log.accept(Kind::Create, &made.id, &made.handle);
-        tell(self.outbox.as_ref(), EventKind::Created, made);
-        Answer { seq: Some(seq), ..answer(201, id_and_version(made)) }
+        answer
     }
 
     fn update(&mut self, id: &str, product: Value, only_if: Option<u64>) -> Answer {
@@ -159,24 +183,54 @@ impl Clerk {
         if let Err(refused) = self.met(id, only_if) {
             return refused;
         }
-        let Some(updated) = self.shelf.replace(id, handle, product) else {
-            return not_found();
-        };
-        let seq = self.log.accept(Kind::Update, id, &updated.handle);
-        tell(self.outbox.as_ref(), EventKind::Updated, updated);
-        Answer { seq: Some(seq), ..answer(200, id_and_version(updated)) }
+        self.change(200, Line { kind: Kind::Update, id: id.to_owned(), handle, product })
     }
 
     fn delete(&mut self, id: &str, only_if: Option<u64>) -> Answer {
         if let Err(refused) = self.met(id, only_if) {
             return refused;
         }
-        let Some(removed) = self.shelf.remove(id) else {
+        let Some(stocked) = self.shelf.get(id) else {
             return not_found();
         };
-        let seq = self.log.accept(Kind::Delete, id, &removed.handle);
-        tell(self.outbox.as_ref(), EventKind::Deleted, removed);
-        Answer { seq: Some(seq), ..answer(204, Value::Null) }
+        let (handle, product) = (stocked.handle.clone(), Value::Null);
+        self.change(204, Line { kind: Kind::Delete, id: id.to_owned(), handle, product })
+    }
+
+    /// Makes a change of what is there, and writes it down before.
+    fn change(&mut self, status: u16, line: Line) -> Answer {
+        if let Some(Err(problem)) = self.journal.as_mut().map(|journal| journal.write(&line)) {
+            return error(500, None, &format!("cannot write it down: {problem}"));
+        }
+        let Some((seq, body)) = self.make(line) else {
+            return not_found();
+        };
+        self.watch.tell(Moment::Made, seq);
+        Answer { seq: Some(seq), ..answer(status, body) }
+    }
+
+    /// Makes a change, if there is what it changes. Gives its number and what to answer.
+    fn make(&mut self, line: Line) -> Option<(u64, Value)> {
+        let Line { kind, id, handle, product } = line;
+        let outbox = self.outbox.as_ref();
+        let body = match kind {
+            Kind::Create if id != self.shelf.next_id() => return None,
+            Kind::Create => {
+                let made = self.shelf.add(handle.clone(), product);
+                tell(outbox, EventKind::Created, made);
+                id_and_version(made)
+            }
+            Kind::Update => {
+                let updated = self.shelf.replace(&id, handle.clone(), product)?;
+                tell(outbox, EventKind::Updated, updated);
+                id_and_version(updated)
+            }
+            Kind::Delete => {
+                tell(outbox, EventKind::Deleted, self.shelf.remove(&id)?);
+                Value::Null
+            }
+        };
+        Some((self.log.accept(kind, &id, &handle), body))
     }
 
     fn get(&self, id: &str) -> Answer {

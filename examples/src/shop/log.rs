@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::FaultCounts;
 
 /// A snapshot of everything a shop has accepted and of the faults it has made.
@@ -24,12 +26,14 @@ pub struct Accepted {
     /// The product's handle after the change; for a deletion, before it.
     pub handle: String,
     /// Whether the answer was sent: false while it is due, and for ever if the reply was lost or
-    /// the client had hung up. A client that hangs up at that very moment may still miss it.
+    /// the client had hung up. A client that hangs up at that very moment may still miss it. Of a
+    /// change from before the shop was opened again it is not known, and false.
     pub delivered: bool,
 }
 
 /// The kinds of change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A product was made.
     Create,

@@ -29,6 +29,7 @@ mod courier;
 mod event_tests;
 mod events;
 mod faults;
+mod journal;
 mod log;
 mod routes;
 mod schedule;
@@ -37,11 +38,13 @@ mod shelf;
 mod staff;
 #[cfg(test)]
 mod tests;
+mod watch;
 #[cfg(test)]
 mod wire_tests;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpSocket;
@@ -54,8 +57,10 @@ pub use faults::{BadRate, FaultCounts, Faults, Rate};
 pub use log::{Accepted, Kind, ShopLog};
 pub use shelf::Stocked;
 pub use staff::Staff;
+pub use watch::Moment;
 
 use clerk::Clerk;
+use watch::Watch;
 
 /// How many clients may wait at the door. With the usual 128, a crowd of workers that come at once
 /// would lose a second to a repeated handshake.
@@ -81,6 +86,22 @@ impl Shop {
     pub async fn start_telling(faults: Faults) -> io::Result<(Self, ShopEvents)> {
         let (outbox, events) = events::outbox();
         Ok((Self::open(Clerk::new(&faults).telling(outbox))?, events))
+    }
+
+    /// Opens a shop, as [`start`](Self::start), that keeps what it does in a file and begins with
+    /// what is in it. The file is made if there is none. The process may be killed at any time: a
+    /// change is in the file before it is answered. What misbehaviour there was is forgotten.
+    pub async fn start_in(file: &Path, faults: Faults) -> io::Result<Self> {
+        Self::open(Clerk::new(&faults).keeping(file)?)
+    }
+
+    /// Opens a shop, as [`start`](Self::start), and tells of each change when it is made and when
+    /// its answer goes out. The whole shop waits for `watch` meanwhile.
+    pub async fn start_watched(
+        faults: Faults,
+        watch: impl FnMut(Moment, u64) + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::open(Clerk::new(&faults).watched(Watch::new(watch)))
     }
 
     fn open(clerk: Clerk) -> io::Result<Self> {

@@ -41,10 +41,15 @@ impl Shelf {
         }
     }
 
+    /// The id that the next product will have.
+    pub(super) fn next_id(&self) -> String {
+        format!("{ID_PREFIX}{}", self.last_number + 1)
+    }
+
     pub(super) fn add(&mut self, handle: String, product: Value) -> &Stocked {
+        let id = self.next_id();
         self.last_number += 1;
         let number = self.last_number;
-        let id = format!("{ID_PREFIX}{number}");
         self.stock.entry(number).or_insert(Stocked { id, version: 1, handle, product })
     }
 

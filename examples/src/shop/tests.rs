@@ -1,5 +1,6 @@
 //! What the shop decides, without a network.
 
+use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -47,6 +48,49 @@ fn a_product_is_made_updated_found_and_removed() {
     );
     assert!(log.entries().iter().all(|it| it.id == id));
     assert_eq!(log.requests(), 6);
+}
+
+#[test]
+fn a_shop_that_keeps_its_changes_goes_on_with_them_even_if_the_last_was_cut_off() {
+    let file = std::env::temp_dir().join(format!("shop-{}.jsonl", std::process::id()));
+    let open = || Clerk::new(&Faults::NONE).keeping(&file);
+    let mut shop = open().unwrap();
+    let ids = ["cup", "mug", "jug"].map(|handle| id(&create(&mut shop, handle)));
+    shop.serve(Request::Update(ids[0].clone(), product("bowl"), None));
+    shop.serve(Request::Delete(ids[2].clone(), None));
+    shop.serve(Request::Delete("gid-1".into(), None));
+    let (log, products) = (shop.log().clone(), shop.shelf().all());
+    drop(shop);
+
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, [&whole[..], b"{\"kind\":\"create\",\"id\":\"gid-"].concat()).unwrap();
+    let mut shop = open().unwrap();
+    assert_eq!(fs::read(&file).unwrap(), whole);
+    assert_eq!((shop.log().entries(), shop.shelf().all()), (log.entries(), products));
+    assert_eq!(id(&create(&mut shop, "pan")), "gid-1000004");
+    drop(shop);
+    assert_eq!(open().unwrap().log().creates(), 4);
+
+    fs::write(&file, [&whole[..], b"{}\n"].concat()).unwrap();
+    assert_eq!(open().unwrap_err().kind(), io::ErrorKind::InvalidData);
+    let torn = whole.split_inclusive(|byte| *byte == b'\n').skip(1).collect::<Vec<_>>().concat();
+    fs::write(&file, torn).unwrap();
+    assert!(open().is_err(), "the first line is missing");
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn who_watches_is_told_of_each_change_when_it_is_made_and_when_it_is_answered() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&told);
+    let watch = Watch::new(move |moment, seq| notes.lock().unwrap().push((moment, seq)));
+    let mut shop = Clerk::new(&Faults::NONE).watched(watch);
+    create(&mut shop, "cup");
+    shop.serve(Request::Find("cup".into()));
+    create(&mut shop, "mug");
+    shop.delivered(1);
+    use Moment::{Answered, Made};
+    assert_eq!(*told.lock().unwrap(), [(Made, 1), (Made, 2), (Answered, 1)]);
 }
 
 #[test]
