@@ -5,10 +5,18 @@
 use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
+/// Without anything that lasts.
 fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_catalog-sync")).args(args).output().expect("it runs")
+    let memory = ["--store", "memory:"];
+    command().args(memory).args(args).output().expect("it runs")
+}
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_catalog-sync"))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -89,4 +97,37 @@ fn a_missing_file_and_a_bad_option_are_told() {
     assert!(!output.status.success());
     assert!(text(&output.stderr).contains("expected a rate from 0 to 0.9"));
     assert!(text(&run(&["--help"]).stdout).contains("--no-look-before-create"));
+}
+
+#[test]
+fn killed_in_the_middle_and_started_again_it_goes_on_where_it_was() {
+    let folder = env::temp_dir().join(format!("catalog-sync-{}-killed", std::process::id()));
+    fs::create_dir(&folder).expect("made");
+    let changes = || fs::read_to_string(folder.join("catalog-sync.shop.jsonl")).unwrap_or_default();
+    let slow = "--slow 0.9 --slow-by 200 --invalid 0 --lease 1000".split(' ').collect::<Vec<_>>();
+    let command = || {
+        let mut command = command();
+        command.current_dir(&folder).args(&slow).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+    };
+    let mut killed = command().spawn().expect("it runs");
+    while changes().lines().count() < 5 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    killed.kill().expect("killed");
+    killed.wait().expect("gone");
+    let before = changes();
+
+    let output = command().output().expect("it runs");
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}");
+    assert!(stdout.contains("the ledger: 0 new, 0 changed, 0 given up, 12 known"), "{stdout}");
+    assert_eq!(count(&output, "duplicates"), 0);
+    assert_eq!(count(&output, "synced"), 12);
+    assert!(changes().starts_with(&before), "the shop has forgotten what it did");
+
+    // Nothing is left to do but what the last run changed, which is not so in the file.
+    let stdout = text(&command().output().expect("it runs").stdout);
+    assert!(stdout.contains("0 new, 2 changed,"), "{stdout}");
+    fs::remove_dir_all(folder).expect("removed");
 }

@@ -1,6 +1,6 @@
 //! What a failure of the shop means for the ledger.
 
-use sync_tracker_core::Failed;
+use sync_tracker::Failed;
 
 use super::ShopError;
 

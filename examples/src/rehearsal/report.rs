@@ -3,7 +3,7 @@
 use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
-use sync_tracker_core::{InboundCounts, WorkerCounts};
+use sync_tracker::{InboundCounts, WorkerCounts};
 
 use super::Pulls;
 use super::journal::ActCounts;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use sync_tracker_core::Status;
+use sync_tracker::Status;
 
 use super::Failure;
 use super::journal::{Act, Entry, Journal};
@@ -58,7 +58,7 @@ impl Verdict {
         for (entity, row) in live {
             let sku = sku(&row.content);
             let record = app.tracker().record(&entity, SHOP).await?;
-            let status = record.as_ref().map(sync_tracker_core::SyncRecord::status);
+            let status = record.as_ref().map(sync_tracker::SyncRecord::status);
             let id = record.and_then(|record| record.external_id).map(|id| id.to_string());
             if status != Some(Status::Synced) || id.as_ref() != ids.get(sku) {
                 let problem = format!("{sku}: the ledger says {status:?}, {id:?}");

@@ -1,9 +1,9 @@
 //! Conflicts, and who gives way.
 
 use serde_json::{Map, Value};
-use sync_tracker_core::policy::{Contents, Decision, FieldByField, LocalWins, Policy};
-use sync_tracker_core::rules::Winner;
-use sync_tracker_core::{SyncRecord, Verdict};
+use sync_tracker::policy::{Contents, Decision, FieldByField, LocalWins, Policy};
+use sync_tracker::rules::Winner;
+use sync_tracker::{SyncRecord, Verdict};
 
 use super::database::{Resolution, sku};
 use super::observe::Next;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
-use sync_tracker_core::{EntityRef, Error, Fingerprint};
+use sync_tracker::{EntityRef, Error, Fingerprint};
 use tokio::sync::OwnedMutexGuard;
 
 use super::PRODUCT;

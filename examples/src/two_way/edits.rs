@@ -1,7 +1,7 @@
 //! What our people do. Each writes the row and tells the ledger, under the lock of the row.
 
 use serde_json::Value;
-use sync_tracker_core::{EntityRef, SourceOutcome};
+use sync_tracker::{EntityRef, SourceOutcome};
 
 use super::{TwoWay, TwoWayError};
 

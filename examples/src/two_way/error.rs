@@ -1,6 +1,6 @@
 //! How the application can fail.
 
-use sync_tracker_core::Failed;
+use sync_tracker::Failed;
 use thiserror::Error;
 
 use crate::client::ShopError;
@@ -10,7 +10,7 @@ use crate::client::ShopError;
 pub enum TwoWayError {
     /// The ledger failed.
     #[error("the ledger: {0}")]
-    Ledger(#[from] sync_tracker_core::Error),
+    Ledger(#[from] sync_tracker::Error),
     /// The shop failed.
     #[error(transparent)]
     Shop(#[from] ShopError),

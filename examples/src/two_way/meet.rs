@@ -1,6 +1,6 @@
 //! Objects of the shop that the ledger does not know yet.
 
-use sync_tracker_core::{EntityRef, ExternalId};
+use sync_tracker::{EntityRef, ExternalId};
 
 use super::database::sku;
 use super::observe::Next;

@@ -1,6 +1,6 @@
 //! Products that the shop's staff merged.
 
-use sync_tracker_core::{EntityRef, Merged, SyncRecord};
+use sync_tracker::{EntityRef, Merged, SyncRecord};
 
 use super::database::{Resolution, Row, sku};
 use super::{PRODUCT, SHOP, TwoWay, TwoWayError};

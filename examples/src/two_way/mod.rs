@@ -27,9 +27,9 @@ mod tally;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sync_tracker_core::rules::RetrySchedule;
-use sync_tracker_core::{Checkpoints, Inbox, Status, Tracker};
-use sync_tracker_memory::MemoryStore;
+use sync_tracker::memory::MemoryStore;
+use sync_tracker::rules::RetrySchedule;
+use sync_tracker::{Checkpoints, Inbox, Status, Tracker};
 
 pub use self::database::{Database, Resolution, Row};
 pub use self::error::TwoWayError;

@@ -1,7 +1,7 @@
 //! Taking in what is seen in the shop: observe, write, accept.
 
 use serde_json::Value;
-use sync_tracker_core::{EntityRef, ExternalId, Observed, RemoteVersion, SyncRecord, Verdict};
+use sync_tracker::{EntityRef, ExternalId, Observed, RemoteVersion, SyncRecord, Verdict};
 
 use super::{PRODUCT, SHOP, TwoWay, TwoWayError, Weakness};
 use crate::client::{Seen, State};

@@ -1,7 +1,7 @@
 //! Full pulls: every product of the shop, page by page, and what is missing among them.
 
 use serde::{Deserialize, Serialize};
-use sync_tracker_core::{JsonValue, Plausible, Saved, Sweep, Swept};
+use sync_tracker::{JsonValue, Plausible, Saved, Sweep, Swept};
 use tokio::sync::watch;
 
 use super::{PRODUCT, SHOP, TwoWay, TwoWayError};

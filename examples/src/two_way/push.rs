@@ -1,7 +1,7 @@
 //! Pushing what our people changed.
 
 use serde_json::Value;
-use sync_tracker_core::{
+use sync_tracker::{
     Done, ExternalId, Failed, Fingerprint, Job, Operation, PushResult, RemoteVersion, Worker,
 };
 
@@ -10,7 +10,7 @@ use crate::client::{Remote, ShopError};
 
 impl TwoWay {
     /// A worker that pushes what is due.
-    pub fn worker(&self) -> Result<Worker<impl sync_tracker_core::Handler + use<>>, TwoWayError> {
+    pub fn worker(&self) -> Result<Worker<impl sync_tracker::Handler + use<>>, TwoWayError> {
         let app = self.clone();
         let push = move |job: Job| {
             let app = app.clone();

@@ -7,7 +7,7 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use sync_tracker_core::{Handled, JsonValue};
+use sync_tracker::{Handled, JsonValue};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 

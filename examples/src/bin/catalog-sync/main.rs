@@ -4,7 +4,7 @@
 //! It reads a Shopify product export, tracks each product, and pushes them over HTTP to a shop API
 //! that runs inside this process and throttles, fails, refuses, dawdles and loses replies as it is
 //! told. Then two products change, and exactly those are pushed again. Duplicates are counted from
-//! the shop's own log.
+//! the shop's own log. Killed at any moment and started again, it goes on where it was.
 
 mod args;
 mod push;
@@ -19,7 +19,7 @@ use clap::Parser;
 use self::args::Args;
 use self::push::Pusher;
 use self::report::Report;
-use self::sync::{CatalogSync, SOURCE};
+use self::sync::{Before, CatalogSync, SOURCE};
 use sync_tracker_examples::catalog::Product;
 use sync_tracker_examples::client::ShopClient;
 use sync_tracker_examples::progress::Progress;
@@ -41,17 +41,32 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Failure> {
     let products = args.products()?;
-    println!("{} products from {}", products.len(), args.origin());
+    let count = products.len();
+    let shop = args.open_shop().await?;
+    let url = shop.as_ref().map(Shop::url).or(args.shop.as_deref()).unwrap_or_default();
+    let client = ShopClient::new(url, args.timeout())?;
+    let pusher = Pusher::new(client, !args.no_look_before_create);
+    let store = sync_tracker::open(&args.store).await?;
+    let sync = CatalogSync::new(store, pusher, args.workers, args.lease())?;
 
-    let shop = Shop::start(args.faults()).await?;
-    let client = ShopClient::new(shop.url(), args.timeout())?;
-    let sync = CatalogSync::new(Pusher::new(client, !args.no_look_before_create), args.workers)?;
-
-    sync.created(products).await?;
+    let Before { new, changed, given_up, known } = sync.take_in(products).await?;
+    println!("{count} products from {}", args.origin());
+    println!("the ledger: {new} new, {changed} changed, {given_up} given up, {known} known");
     let worker = sync.run(&Progress::new("pushing")).await?;
-    println!("{}", Report::new(&sync, &worker, &shop).await?);
+    println!("{}", Report::new(&sync, &worker, shop.as_ref()).await?);
+    match shop {
+        Some(shop) => change_and_push_again(&sync, shop, args.no_look_before_create).await,
+        None => Ok(()),
+    }
+}
 
-    let changed = two_change(&sync).await?;
+/// Two products change, and nothing else is pushed again.
+async fn change_and_push_again(
+    sync: &CatalogSync,
+    shop: Shop,
+    duplicates_are_expected: bool,
+) -> Result<(), Failure> {
+    let changed = two_change(sync).await?;
     let before = shop.log().last_seq();
     sync.run(&Progress::new("pushing the changes")).await?;
     let log = shop.stop().await;
@@ -62,7 +77,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     if pushed != changed {
         return Err("what was pushed again is not what changed".into());
     }
-    if log.duplicates() > 0 && !args.no_look_before_create {
+    if log.duplicates() > 0 && !duplicates_are_expected {
         return Err("the shop has duplicates, although every doubtful create was looked up".into());
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! One push: what is sent to the shop, and what the worker is told of it.
 
-use sync_tracker_core::{
-    Done, EntityRef, Error, Failed, Job, Operation, PushResult, RemoteVersion, Tracker,
+use sync_tracker::{
+    Done, EntityRef, Error, Failed, Fingerprint, Fingerprinter, Job, Operation, PushResult,
+    RemoteVersion, Tracker,
 };
 use uuid::Uuid;
 
@@ -29,6 +30,11 @@ pub(crate) fn entity(handle: &str) -> Result<EntityRef, Error> {
     }
     let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, handle.as_bytes());
     EntityRef::new(ENTITY_TYPE, format!("{kept}~{}", hash.simple()))
+}
+
+/// What tells one content of a product from another.
+pub(crate) fn fingerprint(product: &Product) -> Result<Fingerprint, Error> {
+    Fingerprinter::new().of(product)
 }
 
 /// Pushes products to a shop.
@@ -68,15 +74,19 @@ impl Pusher {
                 return Err(Failed::permanent(problem));
             }
         };
+        let done = match product {
+            Some(product) => Done::new().fingerprint(fingerprint(product)?),
+            None => Done::new(),
+        };
         match answer.map_err(Failed::from)? {
             Some(Remote { id, version }) => {
-                let done = Done::new().external_id(id)?;
+                let done = done.external_id(id)?;
                 Ok(match i64::try_from(version) {
                     Ok(version) => done.remote_version(RemoteVersion::Sequence(version)),
                     Err(_) => done,
                 })
             }
-            None => Ok(Done::new()),
+            None => Ok(done),
         }
     }
 

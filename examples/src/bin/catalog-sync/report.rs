@@ -3,7 +3,7 @@
 use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
-use sync_tracker_core::{Status, WorkerCounts};
+use sync_tracker::{Status, WorkerCounts};
 
 use crate::Failure;
 use crate::sync::CatalogSync;
@@ -14,32 +14,34 @@ use sync_tracker_examples::shop::Shop;
 pub(crate) struct Report(Vec<(&'static str, u64, String)>);
 
 impl Report {
-    /// Counts.
+    /// Counts. The log of a shop elsewhere cannot be seen.
     pub(crate) async fn new(
         sync: &CatalogSync,
         worker: &WorkerCounts,
-        shop: &Shop,
+        shop: Option<&Shop>,
     ) -> Result<Self, Failure> {
         let counts = sync.counts().await?;
-        let log = shop.log();
-        let faults = log.faults();
-        let misbehaviour = format!(
-            "the shop: {} throttled, {} errors, {} refusals, {} replies lost, {} late",
-            faults.throttled, faults.errors, faults.invalid, faults.lost_replies, faults.slow
-        );
-        let accepted = format!(
-            "the shop's log: {} creates and {} updates of {} requests",
-            log.creates(),
-            log.updates(),
-            log.requests()
-        );
-        Ok(Self(vec![
+        let mut rows = vec![
             ("synced", counts.in_status(Status::Synced), "products in step with the shop".into()),
-            ("failed", worker.failed, format!("attempts; {misbehaviour}")),
+            ("failed", worker.failed, "attempts".to_owned()),
             ("dead", counts.in_status(Status::DeadLetter), "products given up".into()),
             ("retried", sync.retried(), "attempts after a failed one".into()),
-            ("duplicates", u64::try_from(log.duplicates())?, accepted),
-        ]))
+        ];
+        if let Some(log) = shop.map(Shop::log) {
+            let faults = log.faults();
+            rows[1].2 = format!(
+                "attempts; the shop: {} throttled, {} errors, {} refusals, {} replies lost, {} late",
+                faults.throttled, faults.errors, faults.invalid, faults.lost_replies, faults.slow
+            );
+            let accepted = format!(
+                "the shop's log: {} creates and {} updates of {} requests",
+                log.creates(),
+                log.updates(),
+                log.requests()
+            );
+            rows.push(("duplicates", u64::try_from(log.duplicates())?, accepted));
+        }
+        Ok(Self(rows))
     }
 }
 

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sync_tracker_core::rules::RetrySchedule;
-use sync_tracker_core::{
-    Counts, EntityRef, Job, PushResult, Status, Tracker, Worker, WorkerCounts,
+use sync_tracker::rules::RetrySchedule;
+use sync_tracker::{
+    AnyStore, Counts, EntityRef, Job, PushResult, Status, Tracker, Worker, WorkerCounts,
 };
-use sync_tracker_memory::MemoryStore;
 
 use crate::Failure;
 use crate::push::{self, ENTITY_TYPE, Pusher};
@@ -28,6 +27,7 @@ pub(crate) struct CatalogSync {
     tracker: Tracker,
     pusher: Pusher,
     workers: usize,
+    lease: Duration,
     catalog: Arc<RwLock<Catalog>>,
     retried: Arc<AtomicU64>,
 }
@@ -38,16 +38,35 @@ struct Catalog {
     order: Vec<EntityRef>,
 }
 
+/// What the ledger knew of the products before this run.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// Not known: to be created in the shop.
+    pub(crate) new: usize,
+    /// In the shop with other content: to be updated.
+    pub(crate) changed: usize,
+    /// Given up, and tried once more.
+    pub(crate) given_up: usize,
+    /// Known, be it in the shop or on its way there.
+    pub(crate) known: usize,
+}
+
 impl CatalogSync {
-    /// An empty catalogue, with so many pushes at a time.
-    pub(crate) fn new(pusher: Pusher, workers: u16) -> Result<Self, Failure> {
+    /// An empty catalogue over this ledger, with so many pushes at a time. What a process that was
+    /// killed was pushing rests for the length of a lease.
+    pub(crate) fn new(
+        store: Arc<dyn AnyStore>,
+        pusher: Pusher,
+        workers: u16,
+        lease: Duration,
+    ) -> Result<Self, Failure> {
         let [initial, maximum] = [50, 2_000].map(Duration::from_millis);
         let schedule = RetrySchedule::exponential(initial, 2.0, maximum, 12)?.with_jitter(0.25)?;
-        let tracker = Tracker::new(MemoryStore::new())
+        let tracker = Tracker::new(store)
             .with_retry_schedule(schedule)
             .with_sources(ENTITY_TYPE, [SOURCE])?;
         let (catalog, retried) = Default::default();
-        Ok(Self { tracker, pusher, workers: workers.into(), catalog, retried })
+        Ok(Self { tracker, pusher, workers: workers.into(), lease, catalog, retried })
     }
 
     /// The ledger.
@@ -66,14 +85,32 @@ impl CatalogSync {
         catalog.order.iter().map(|entity| catalog.products[entity].clone()).collect()
     }
 
-    /// Puts new products into the catalogue: they are to be created in the shop.
-    pub(crate) async fn created(&self, products: Vec<Product>) -> Result<(), Failure> {
+    /// Puts products into the catalogue, and compares them with what the ledger knows from earlier
+    /// runs, however these ended.
+    pub(crate) async fn take_in(&self, products: Vec<Product>) -> Result<Before, Failure> {
+        let mut before = Before::default();
         for product in products {
             let entity = push::entity(&product.handle)?;
+            let content = push::fingerprint(&product)?;
             self.put(&entity, product);
-            self.tracker.created(&entity).await?;
+            match self.tracker.record(&entity, SOURCE).await? {
+                None => {
+                    before.new += 1;
+                    self.tracker.created(&entity).await?;
+                }
+                Some(record) if record.held.is_some() => {
+                    before.given_up += 1;
+                    let _ = self.tracker.redrive(&entity, SOURCE).await?;
+                }
+                // What is dirty is pushed as it is now, whatever it was.
+                Some(record) if !record.is_dirty() && record.base.as_ref() != Some(&content) => {
+                    before.changed += 1;
+                    self.tracker.updated(&entity).await?;
+                }
+                Some(_) => before.known += 1,
+            }
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Changes a product of the catalogue: it is to be updated in the shop.
@@ -113,6 +150,7 @@ impl CatalogSync {
         let worker = Worker::new(&self.tracker, SOURCE, push)?
             .name("catalog-sync")
             .concurrency(self.workers)
+            .lease(self.lease)
             .idle(GLANCE / 10, GLANCE)
             .without_pausing();
         let mut run = std::pin::pin!(worker.run_until_idle());
