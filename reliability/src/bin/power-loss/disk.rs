@@ -1,0 +1,67 @@
+//! Disks in files.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Enough for a file system with a journal and some seconds of writing.
+const SIZE: u64 = 64 << 20;
+
+/// A file that is mounted as a disk, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    image: PathBuf,
+    mounted: PathBuf,
+}
+
+impl Disk {
+    /// A new disk in this file.
+    pub(crate) fn new(image: &Path) -> io::Result<Self> {
+        File::create(image)?.set_len(SIZE)?;
+        run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image))?;
+        Self::mount(image)
+    }
+
+    /// The disk in this file, as after the power came back.
+    pub(crate) fn mount(image: &Path) -> io::Result<Self> {
+        let mounted = image.with_extension("mounted");
+        std::fs::create_dir_all(&mounted)?;
+        run(Command::new("mount").args(["-o", "loop"]).arg(image).arg(&mounted))?;
+        Ok(Self { image: image.to_owned(), mounted })
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> &Path {
+        &self.mounted
+    }
+
+    /// Copies what is on the disk now, and not what is on its way. If something reached the disk
+    /// while it was copied, the copy would be of no moment at all: then it is made again.
+    pub(crate) fn copy(&self, to: &Path) -> io::Result<()> {
+        loop {
+            run(Command::new("cp").arg("--sparse=always").arg(&self.image).arg(to))?;
+            if Command::new("cmp").arg("-s").arg(&self.image).arg(to).status()?.success() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Err(error) = run(Command::new("umount").arg(&self.mounted)) {
+            eprintln!("power-loss: {} stays mounted: {error}", self.mounted.display());
+        }
+    }
+}
+
+/// Runs a program to its end; what it says against it is the error.
+fn run(command: &mut Command) -> io::Result<()> {
+    let done = command.stdin(Stdio::null()).output()?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&done.stderr);
+    Err(io::Error::other(format!("{}: {}", command.get_program().display(), said.trim())))
+}
