@@ -1,0 +1,200 @@
+//! How a store is opened.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgPool};
+use sync_tracker_core::{Error, Result, StoreClock};
+
+use crate::connections::{Connections, Server};
+use crate::error::late;
+use crate::migrations;
+use crate::names::Names;
+use crate::statements::Statements;
+use crate::store::PostgresStore;
+
+/// How to open a store: where it is, and what it is called there.
+///
+/// ```no_run
+/// use sync_tracker_postgres::PostgresOptions;
+///
+/// # async fn open() -> Result<(), sync_tracker_core::Error> {
+/// let options = PostgresOptions::from_url("postgres://app@db.example/shop?sslmode=verify-full")?;
+/// let store = options.schema("ledger").connections(16).open().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "options open nothing until they are told to"]
+pub struct PostgresOptions {
+    connect: PgConnectOptions,
+    schema: String,
+    table: String,
+    connections: usize,
+    deadline: Duration,
+    migrate: bool,
+    clock: StoreClock,
+}
+
+impl PostgresOptions {
+    /// The schema unless it was said otherwise.
+    pub const DEFAULT_SCHEMA: &str = "sync_tracker";
+    /// The table of records unless it was said otherwise.
+    pub const DEFAULT_TABLE: &str = "records";
+    /// How many connections unless it was said otherwise. More than 16 make it slower.
+    pub const DEFAULT_CONNECTIONS: usize = 8;
+    /// How long a call may take unless it was said otherwise.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
+
+    /// A store in the database that a URL names: `postgres://user:password@host:port/database`,
+    /// with parameters as libpq knows them, such as `sslmode`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](sync_tracker_core::ErrorKind::Invalid) for any other URL.
+    pub fn from_url(url: &str) -> Result<Self> {
+        // The cause might quote the password.
+        let options = url.parse().map_err(|_| {
+            Error::invalid("URL", "is not of a PostgreSQL database", "postgres://host/database")
+        })?;
+        Ok(Self::from_options(options))
+    }
+
+    /// A store in the database that the driver's own options lead to.
+    pub fn from_options(connect: PgConnectOptions) -> Self {
+        Self {
+            connect,
+            schema: Self::DEFAULT_SCHEMA.into(),
+            table: Self::DEFAULT_TABLE.into(),
+            connections: Self::DEFAULT_CONNECTIONS,
+            deadline: Self::DEFAULT_DEADLINE,
+            migrate: true,
+            clock: StoreClock::Server,
+        }
+    }
+
+    /// The schema that the store keeps everything in: `a-z`, `0-9` and `_`, at most 63 bytes.
+    pub fn schema(self, name: impl Into<String>) -> Self {
+        Self { schema: name.into(), ..self }
+    }
+
+    /// The table of records, with whose name those of all others begin: `a-z`, `0-9` and `_`, at
+    /// most 40 bytes.
+    pub fn table(self, name: impl Into<String>) -> Self {
+        Self { table: name.into(), ..self }
+    }
+
+    /// How many connections the store holds at most. They are made when they are needed.
+    pub fn connections(self, connections: usize) -> Self {
+        Self { connections, ..self }
+    }
+
+    /// How long a call may take, waiting for a connection and for locks included.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// Whether opening makes the tables and brings them up to date, which it does unless it was
+    /// said otherwise. For teams with a migration tool of their own there is
+    /// [`schema_sql`](Self::schema_sql).
+    pub fn migrate(self, migrate: bool) -> Self {
+        Self { migrate, ..self }
+    }
+
+    /// The clock that the store decides by; the server's unless it was said otherwise.
+    pub fn clock(self, clock: StoreClock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The whole schema as plain SQL, for a database where it is not yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`](sync_tracker_core::ErrorKind::Invalid) if a name breaks its limit.
+    pub fn schema_sql(&self) -> Result<String> {
+        Ok(migrations::as_sql(&Names::new(&self.schema, &self.table)?))
+    }
+
+    /// Opens the store on connections of its own. Needs a tokio runtime with its timer enabled.
+    ///
+    /// # Errors
+    ///
+    /// - [`Invalid`](sync_tracker_core::ErrorKind::Invalid): a name breaks its limit.
+    /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): there is no connection.
+    /// - [`Unsupported`](sync_tracker_core::ErrorKind::Unsupported): the server refuses the role,
+    ///   or the schema is of a newer major version.
+    pub async fn open(self) -> Result<PostgresStore> {
+        let connect = pinned(self.connect.clone(), self.deadline);
+        let connections = Connections::held(connect, self.connections, self.deadline);
+        self.open_with(connections).await
+    }
+
+    /// Opens the store on a pool of the application's, which is used as it is: its settings, its
+    /// size, its tests of connections.
+    ///
+    /// The isolation level has to be `READ COMMITTED`, PostgreSQL's own default. Where it is
+    /// stricter, calls that meet others are
+    /// [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable) after a few tries.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn open_on(self, pool: PgPool) -> Result<PostgresStore> {
+        let connections = Connections::pool(pool, self.deadline);
+        self.open_with(connections).await
+    }
+
+    async fn open_with(self, connections: Connections) -> Result<PostgresStore> {
+        let names = Names::new(&self.schema, &self.table)?;
+        if self.migrate {
+            let deadline = connections.deadline();
+            let mut lent = connections.lend(deadline).await?;
+            let migrated = migrations::migrate(lent.connection(), &names);
+            let migrated = tokio::time::timeout_at(deadline, migrated).await;
+            let migrated = migrated.unwrap_or_else(|_| Err(late(self.deadline, None)));
+            // A transaction may be open.
+            lent.give_back_unless(migrated.is_err());
+            migrated?;
+        }
+        let statements = Arc::new(Statements::new(names));
+        Ok(PostgresStore { connections, statements, clock: self.clock })
+    }
+}
+
+/// What a role or a database may have set otherwise, and statements rest on.
+fn pinned(options: PgConnectOptions, deadline: Duration) -> PgConnectOptions {
+    let limit = deadline.as_millis().clamp(1, 86_400_000).to_string();
+    options
+        .options([
+            ("default_transaction_isolation", "read committed"),
+            ("default_transaction_read_only", "off"),
+            ("default_transaction_deferrable", "off"),
+            ("synchronous_commit", "on"),
+            ("timezone", "UTC"),
+            ("search_path", "pg_catalog"),
+            ("statement_timeout", &*limit),
+            ("lock_timeout", "0"),
+            ("idle_in_transaction_session_timeout", &*limit),
+            ("jit", "off"),
+        ])
+        .statement_cache_capacity(Statements::MAX_SHAPES)
+        .disable_statement_logging()
+}
+
+/// Without the password.
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connect, schema, table, connections, deadline, migrate, clock } = self;
+        f.debug_struct("PostgresOptions")
+            .field("server", &Server(connect))
+            .field("schema", schema)
+            .field("table", table)
+            .field("connections", connections)
+            .field("deadline", deadline)
+            .field("migrate", migrate)
+            .field("clock", clock)
+            .finish()
+    }
+}

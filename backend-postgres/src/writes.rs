@@ -1,0 +1,179 @@
+//! Imports, removals and renamings.
+
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sync_tracker_core::{
+    ExternalId, Guard, Imported, Key, Refusal, Removal, Renamed, Result, SyncRecord, Timestamp,
+};
+use tokio::time::Instant;
+
+use crate::apply::{Answer, Way};
+use crate::compose::{State, Target, removal};
+use crate::connections::{Lent, fetch};
+use crate::error::{Effect, Failed};
+use crate::row;
+use crate::store::{PostgresStore, TRIES, column, instant};
+use crate::value::change_id;
+
+fn ids_of(record: &SyncRecord) -> Vec<&str> {
+    record.external_ids().map(ExternalId::as_str).collect()
+}
+
+impl PostgresStore {
+    pub(crate) async fn import(&self, record: &SyncRecord) -> Result<Imported> {
+        record.validate()?;
+        let mut failure = None;
+        for _ in 0..TRIES {
+            let query = row::bind(record, self.statements.put.query())?
+                .bind(ids_of(record))
+                .bind(record.holds_external_ids());
+            let rows = match self.connections.fetch(query, Effect::Write).await {
+                Err(failed) if failed.again => {
+                    failure = Some(failed);
+                    continue;
+                }
+                rows => rows?,
+            };
+            match rows.first().map(|row| column(row, 0)).transpose()? {
+                Some(true) => return Ok(Imported::Stored),
+                Some(false) => {
+                    let mut way = Way::Ours(&self.connections);
+                    // What the record itself holds is not taken from it.
+                    if let Some(refusal) = self.taken(&mut way, None, record).await? {
+                        return Ok(Imported::Refused(refusal));
+                    }
+                    let id = record.external_ids().next().cloned();
+                    if let Some(id) = id {
+                        let refusal = Refusal::ExternalIdTaken { id, by: None };
+                        return Ok(Imported::Refused(refusal));
+                    }
+                }
+                None => {}
+            }
+        }
+        Err(failure.map_or_else(|| self.crowded(), Into::into))
+    }
+
+    pub(crate) async fn remove_if(&self, key: &Key, guard: &Guard) -> Result<Removal, Failed> {
+        let change = removal(guard)?;
+        let prepared = self.statements.of(&change, Target::Removal);
+        let mut query = self.keyed(prepared.text.query(), key);
+        query = query.bind(change_id(change.id())).bind(self.clock());
+        for param in &prepared.params {
+            query = param.of(&change).bind(query);
+        }
+        let rows = self.connections.fetch(query, Effect::Write).await?;
+        let Some(row) = rows.first() else { return Ok(Removal::Absent) };
+        let answer = Answer::read(row)?;
+        if answer.state == State::Applied {
+            return Ok(Removal::Removed);
+        }
+        let refusal = guard.refusal(Some(&answer.record), answer.at()?);
+        Ok(Removal::Refused(refusal.unwrap_or(Refusal::VersionMismatch)))
+    }
+
+    /// Translates `Ledger::rename`, in one transaction.
+    pub(crate) async fn move_record(&self, from: &Key, to: &Key) -> Result<Renamed> {
+        let mut failure = None;
+        for _ in 0..TRIES {
+            let deadline = self.connections.deadline();
+            let mut transaction =
+                Transaction { lent: self.connections.lend(deadline).await?, deadline, store: self };
+            match self.move_in(&mut transaction, from, to).await {
+                Ok(renamed) => {
+                    let end = if renamed == Renamed::Moved { "COMMIT" } else { "ROLLBACK" };
+                    transaction.send(sqlx::query(end), Effect::Write).await?;
+                    transaction.lent.give_back_unless(false);
+                    return Ok(renamed);
+                }
+                Err(failed) => {
+                    let broken = failed.is_broken()
+                        || transaction.send(sqlx::query("ROLLBACK"), Effect::None).await.is_err();
+                    transaction.lent.give_back_unless(broken);
+                    if !failed.again {
+                        return Err(failed.into());
+                    }
+                    failure = Some(failed);
+                }
+            }
+        }
+        Err(failure.map_or_else(|| self.crowded(), Into::into))
+    }
+
+    async fn move_in(
+        &self,
+        transaction: &mut Transaction<'_>,
+        from: &Key,
+        to: &Key,
+    ) -> Result<Renamed, Failed> {
+        transaction.send(sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED"), Effect::None).await?;
+        let query = self.statements.lock_two.query().bind(self.clock());
+        let query = self.keyed(self.keyed(query, from), to);
+        let rows = transaction.send(query, Effect::None).await?;
+        let (mut record, mut other, mut now) = (None, false, Timestamp::MIN);
+        for row in &rows {
+            now = instant(column(row, 0)?)?;
+            let found = row::record(row, 1)?;
+            if found.key == *from {
+                record = Some(found);
+            } else {
+                other = true;
+            }
+        }
+        let Some(record) = record else { return Ok(Renamed::Absent) };
+        if from == to {
+            return Ok(Renamed::Moved);
+        }
+        if let Some(refusal) = record.rename_refusal(now) {
+            return Ok(Renamed::Refused(refusal));
+        }
+        if other {
+            return Ok(Renamed::Refused(Refusal::AlreadyExists));
+        }
+        let none: Vec<&str> = Vec::new();
+        let (ids, held) = (ids_of(&record), record.holds_external_ids());
+        let query = self.keyed(self.statements.hold.query(), from);
+        let query = query.bind(ids.clone()).bind(held).bind(none.clone()).bind(true);
+        transaction.send(query, Effect::None).await?;
+        let query = self.keyed(self.statements.hold.query(), to);
+        let query = query.bind(none).bind(true).bind(ids).bind(held);
+        let rows = transaction.send(query, Effect::None).await?;
+        if !column::<bool>(crate::store::first(&rows)?, 0)? {
+            let moved = record.renamed(to);
+            let mut way = Way::Theirs(transaction.lent.connection(), &self.connections);
+            let taken = self.taken(&mut way, None, &moved).await?;
+            let first = moved.external_ids().next().cloned();
+            let unknown = first.map(|id| Refusal::ExternalIdTaken { id, by: None });
+            return match taken.or(unknown) {
+                Some(refusal) => Ok(Renamed::Refused(refusal)),
+                None => Err(self.crowded().into()),
+            };
+        }
+        let query = self.keyed(self.keyed(self.statements.rename.query(), from), to);
+        match transaction.send(query, Effect::None).await {
+            Ok(_) => Ok(Renamed::Moved),
+            // A record was made there since.
+            Err(failed) if failed.is_duplicate => Ok(Renamed::Refused(Refusal::AlreadyExists)),
+            Err(failed) => Err(failed),
+        }
+    }
+}
+
+/// A transaction on a connection of the store's.
+struct Transaction<'s> {
+    lent: Lent,
+    deadline: Instant,
+    store: &'s PostgresStore,
+}
+
+impl Transaction<'_> {
+    async fn send(
+        &mut self,
+        query: Query<'_, Postgres, PgArguments>,
+        effect: Effect,
+    ) -> Result<Vec<PgRow>, Failed> {
+        let limit = self.store.connections.limit();
+        fetch(self.lent.connection(), query, effect, self.deadline, limit).await
+    }
+}
