@@ -12,7 +12,7 @@ use crate::compose::{State, Target};
 use crate::connections::{Connections, fetch};
 use crate::error::{Effect, Failed};
 use crate::row;
-use crate::store::{PostgresStore, TRIES, column, instant};
+use crate::store::{PostgresStore, TRIES, column, crowded, instant};
 use crate::value::change_id;
 
 /// Where a statement is sent.
@@ -100,7 +100,7 @@ impl PostgresStore {
     ) -> Result<Outcome, Failed> {
         let prepared = self.statements.of(change, Target::One);
         for _ in 0..TRIES {
-            let mut query = self.keyed(prepared.text.query(), key);
+            let mut query = keyed(prepared.text.query(), key);
             query = query.bind(change_id(change.id())).bind(self.clock());
             for param in &prepared.params {
                 query = param.of(change).bind(query);
@@ -114,16 +114,7 @@ impl PostgresStore {
                 None => return self.outcome(way, key, change, None).await,
             }
         }
-        Err(self.crowded().into())
-    }
-
-    pub(crate) fn keyed<'q>(
-        &self,
-        query: Query<'q, Postgres, PgArguments>,
-        key: &Key,
-    ) -> Query<'q, Postgres, PgArguments> {
-        let Key { source, entity: EntityRef { entity_type, entity_id } } = key;
-        query.bind(source.as_str()).bind(entity_type.as_str()).bind(entity_id.as_str())
+        Err(crowded().into())
     }
 
     /// What an answer means for the caller.
@@ -180,4 +171,13 @@ impl PostgresStore {
             Some(EntityRef { entity_type, entity_id: entity_id.clone() })
         }))
     }
+}
+
+/// Binds the three parts of a key.
+pub(crate) fn keyed<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    key: &Key,
+) -> Query<'q, Postgres, PgArguments> {
+    let Key { source, entity: EntityRef { entity_type, entity_id } } = key;
+    query.bind(source.as_str()).bind(entity_type.as_str()).bind(entity_id.as_str())
 }

@@ -9,7 +9,7 @@ use sync_tracker_core::{
 use crate::apply::{Answer, Way};
 use crate::compose::Target;
 use crate::error::{Effect, Failed, STORE};
-use crate::store::{PostgresStore, TRIES, named};
+use crate::store::{PostgresStore, TRIES, crowded, named};
 use crate::value::{Kind, Value, change_id};
 
 /// How many changes one statement carries.
@@ -41,6 +41,23 @@ fn waves(items: &Items) -> Vec<Vec<usize>> {
     waves
 }
 
+/// Those of one shape together, in the order of the first of each.
+fn groups(items: &Items, wave: &[usize]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut group_of = HashMap::new();
+    for index in wave {
+        let Some((_, change)) = items.get(*index) else { continue };
+        let group = *group_of.entry(change.shape()).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        if let Some(members) = groups.get_mut(group) {
+            members.push(*index);
+        }
+    }
+    groups
+}
+
 /// The external ids that a change may bring to its record.
 fn brought(change: &Change) -> impl Iterator<Item = &ExternalId> {
     change.arms().iter().flat_map(|arm| {
@@ -61,7 +78,7 @@ impl PostgresStore {
         let mut outcomes: Vec<Option<Result<Outcome>>> = Vec::new();
         outcomes.resize_with(items.len(), || None);
         for wave in waves(items) {
-            for group in self.groups(items, &wave) {
+            for group in groups(items, &wave) {
                 for chunk in group.chunks(LARGEST) {
                     self.apply_group(items, chunk, &mut outcomes).await;
                 }
@@ -70,23 +87,6 @@ impl PostgresStore {
         let unanswered =
             || Err(Error::new(ErrorKind::Internal, "an item has no outcome").in_store(STORE));
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect()
-    }
-
-    /// Those of one shape together, in the order of the first of each.
-    fn groups(&self, items: &Items, wave: &[usize]) -> Vec<Vec<usize>> {
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        let mut group_of = HashMap::new();
-        for index in wave {
-            let Some((_, change)) = items.get(*index) else { continue };
-            let group = *group_of.entry(change.shape()).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
-            if let Some(members) = groups.get_mut(group) {
-                members.push(*index);
-            }
-        }
-        groups
     }
 
     /// Applies changes of one shape to as many keys, and notes the outcomes.
@@ -132,7 +132,7 @@ impl PostgresStore {
                 return;
             }
         }
-        fail(items, &open, outcomes, &self.crowded().into());
+        fail(items, &open, outcomes, &crowded().into());
     }
 
     async fn send(&self, members: &[&(Key, Change)]) -> Result<Vec<Option<Answer>>, Failed> {

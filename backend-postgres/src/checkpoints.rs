@@ -9,7 +9,7 @@ use sync_tracker_core::{
 
 use crate::error::Effect;
 use crate::inbox::json;
-use crate::store::{PostgresStore, TRIES, column, first, instant, named};
+use crate::store::{PostgresStore, TRIES, column, crowded, first, instant, named};
 use crate::value::{change_id, millis, whole};
 
 #[async_trait]
@@ -47,7 +47,7 @@ impl CheckpointStore for PostgresStore {
                 },
             }
         }
-        Err(failure.map_or_else(|| self.crowded(), Into::into).in_operation("save"))
+        Err(failure.map_or_else(crowded, Into::into).in_operation("save"))
     }
 
     async fn reset(
@@ -70,7 +70,7 @@ impl CheckpointStore for PostgresStore {
                 }
             }
         }
-        Err(failure.map_or_else(|| self.crowded(), Into::into).in_operation("reset"))
+        Err(failure.map_or_else(crowded, Into::into).in_operation("reset"))
     }
 
     async fn checkpoints(&self, source: &Source) -> Result<Vec<(StreamName, Checkpoint)>> {

@@ -1,18 +1,19 @@
 //! Connections: held ones of our own, or the pool of an application.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, PgPool, Postgres};
-use sync_tracker_core::{Error, Result};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool, Postgres};
+use sync_tracker_core::Result;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::error::{Effect, Failed, connecting, late, sent};
+use crate::error::{Effect, Failed, Fate, connecting, late, sent};
 
 /// Where statements go.
 #[derive(Clone)]
@@ -35,10 +36,20 @@ pub(crate) struct Held {
     permits: Arc<Semaphore>,
 }
 
-/// A connection on loan. Dropped half-way it is closed, since an answer may still be on its way.
+/// A connection on loan. Dropped half-way it comes back once the server has answered what was asked
+/// on it, as a pool of the driver's does it.
 pub(crate) enum Lent {
-    Held { connection: PgConnection, home: Arc<Held>, _permit: OwnedSemaphorePermit },
+    Held(Loan),
     Pool(PoolConnection<Postgres>),
+}
+
+/// One of the held connections. There is one until it is given back.
+pub(crate) struct Loan {
+    connection: Option<PgConnection>,
+    home: Arc<Held>,
+    permit: Option<OwnedSemaphorePermit>,
+    limit: Duration,
+    in_transaction: bool,
 }
 
 impl Connections {
@@ -65,7 +76,7 @@ impl Connections {
         let lent = async {
             match &self.from {
                 From::Pool(pool) => Ok(Lent::Pool(pool.acquire().await.map_err(connecting)?)),
-                From::Held(held) => held.lend().await,
+                From::Held(held) => held.lend(self.limit).await,
             }
         };
         timeout_at(deadline, lent).await.unwrap_or_else(|_| Err(late(self.limit, None)))
@@ -79,8 +90,8 @@ impl Connections {
     ) -> Result<Vec<PgRow>, Failed> {
         let deadline = self.deadline();
         let mut lent = self.lend(deadline).await?;
-        let rows = fetch(lent.connection(), query, effect, deadline, self.limit).await;
-        lent.give_back_unless(rows.as_ref().is_err_and(|failed| failed.is_broken()));
+        let rows = fetch(lent.connection()?, query, effect, deadline, self.limit).await;
+        lent.end(rows.as_ref().err().map_or(Fate::Sound, |failed| failed.fate));
         rows
     }
 }
@@ -95,48 +106,87 @@ pub(crate) async fn fetch(
 ) -> Result<Vec<PgRow>, Failed> {
     match timeout_at(deadline, query.fetch_all(connection)).await {
         Ok(rows) => rows.map_err(|cause| sent(cause, effect)),
-        Err(_) => Err(Failed::broken(late(limit, Some(effect)))),
+        Err(_) => Err(Failed { fate: Fate::Busy, ..late(limit, Some(effect)).into() }),
     }
 }
 
 impl Held {
-    async fn lend(self: &Arc<Self>) -> Result<Lent> {
+    async fn lend(self: &Arc<Self>, limit: Duration) -> Result<Lent> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         // Nobody closes the semaphore.
-        let permit =
-            permit.map_err(|closed| connecting(sqlx::Error::Io(std::io::Error::other(closed))))?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let permit = permit.map_err(|_| connecting(sqlx::Error::PoolClosed))?;
+        let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(connecting)?,
         };
-        Ok(Lent::Held { connection, home: Arc::clone(self), _permit: permit })
+        let (connection, permit, home) = (Some(connection), Some(permit), Arc::clone(self));
+        Ok(Lent::Held(Loan { connection, home, permit, limit, in_transaction: false }))
     }
 
-    fn take_back(&self, connection: PgConnection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-    }
-
-    /// What broke one connection most likely broke those that wait.
-    fn forget_idle(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lent {
-    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+    pub(crate) fn connection(&mut self) -> Result<&mut PgConnection> {
         match self {
-            Self::Held { connection, .. } => connection,
-            Self::Pool(connection) => connection,
+            Self::Held(loan) => {
+                loan.connection.as_mut().ok_or_else(|| connecting(sqlx::Error::PoolClosed))
+            }
+            Self::Pool(connection) => Ok(connection),
         }
     }
 
-    pub(crate) fn give_back_unless(self, broken: bool) {
-        match self {
-            Self::Held { home, .. } if broken => home.forget_idle(),
-            Self::Held { connection, home, .. } => home.take_back(connection),
-            Self::Pool(connection) => drop(connection),
+    /// What is asked from now on is part of a transaction.
+    pub(crate) fn begin(&mut self) {
+        if let Self::Held(loan) = self {
+            loan.in_transaction = true;
         }
+    }
+
+    pub(crate) fn end(self, fate: Fate) {
+        let Self::Held(mut loan) = self else { return };
+        match fate {
+            Fate::Sound => {
+                if let Some(connection) = loan.connection.take() {
+                    loan.home.idle().push(connection);
+                }
+            }
+            Fate::Broken => {
+                loan.connection = None;
+                // What broke one connection most likely broke those that wait.
+                loan.home.idle().clear();
+            }
+            Fate::Busy => {}
+        }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let (Some(mut connection), Some(permit)) = (self.connection.take(), self.permit.take())
+        else {
+            return;
+        };
+        // Without a runtime it is closed.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let home = Arc::clone(&self.home);
+        let (limit, in_transaction) = (self.limit, self.in_transaction);
+        runtime.spawn(async move {
+            // Answers that are on their way come before this one.
+            let free = async {
+                if in_transaction {
+                    connection.execute("ROLLBACK").await?;
+                }
+                connection.ping().await
+            };
+            if matches!(timeout(limit, free).await, Ok(Ok(()))) {
+                home.idle().push(connection);
+            }
+            drop(permit);
+        });
     }
 }
 
@@ -160,15 +210,5 @@ impl fmt::Debug for Server<'_> {
         let Self(options) = self;
         let database = options.get_database().unwrap_or_default();
         write!(f, "{}:{}/{database}", options.get_host(), options.get_port())
-    }
-}
-
-impl Failed {
-    pub(crate) fn broken(error: Error) -> Self {
-        Self { error, again: false, broken: true, is_duplicate: false }
-    }
-
-    pub(crate) fn is_broken(&self) -> bool {
-        self.broken
     }
 }

@@ -28,20 +28,30 @@ impl Effect {
     }
 }
 
+/// What became of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It waits for the next statement.
+    Sound,
+    /// It still works on the last one.
+    Busy,
+    /// It is of no more use.
+    Broken,
+}
+
 /// An error, and whether the same statement may succeed if it is sent again at once.
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) error: Error,
     pub(crate) again: bool,
-    /// Whether the connection is of no more use.
-    pub(crate) broken: bool,
+    pub(crate) fate: Fate,
     /// Whether there is a row of that key already.
     pub(crate) is_duplicate: bool,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, again: false, broken: false, is_duplicate: false }
+        Self { error, again: false, fate: Fate::Sound, is_duplicate: false }
     }
 }
 
@@ -103,7 +113,7 @@ pub(crate) fn sent(cause: sqlx::Error, effect: Effect) -> Failed {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::WorkerCrashed => {
             let error = error(effect.without_answer(), "the connection broke").caused_by(cause);
-            Failed { error, again: false, broken: true, is_duplicate: false }
+            Failed { error, again: false, fate: Fate::Broken, is_duplicate: false }
         }
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
             error(ErrorKind::Corrupt, "an answer does not decode").caused_by(cause).into()
@@ -145,9 +155,13 @@ fn reported_error(reported: &dyn DatabaseError, effect: Effect) -> Failed {
     Failed {
         error,
         again: matches!(&*code, "40001" | "40P01"),
-        broken: code.starts_with("08") || code.starts_with("57P"),
+        fate: if ends_connection(&code) { Fate::Broken } else { Fate::Sound },
         is_duplicate: code == "23505",
     }
+}
+
+fn ends_connection(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("57P")
 }
 
 /// The deadline has passed.

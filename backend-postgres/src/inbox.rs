@@ -8,7 +8,7 @@ use sync_tracker_core::{
 };
 
 use crate::error::{Effect, STORE};
-use crate::store::{PostgresStore, TRIES, column, first, instant, named};
+use crate::store::{PostgresStore, TRIES, column, crowded, first, instant, named};
 use crate::value::{change_id, corrupt, millis, whole};
 
 #[async_trait]
@@ -35,7 +35,7 @@ impl InboxStore for PostgresStore {
                 }
             }
         }
-        Err(failure.map_or_else(|| self.crowded(), Into::into).in_operation("begin"))
+        Err(failure.map_or_else(crowded, Into::into).in_operation("begin"))
     }
 
     async fn complete(

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, PgPool};
 use sync_tracker_core::{Error, Result, StoreClock};
 
 use crate::connections::{Connections, Server};
-use crate::error::late;
+use crate::error::{Fate, late};
 use crate::migrations;
 use crate::names::Names;
 use crate::statements::Statements;
@@ -151,11 +151,12 @@ impl PostgresOptions {
         if self.migrate {
             let deadline = connections.deadline();
             let mut lent = connections.lend(deadline).await?;
-            let migrated = migrations::migrate(lent.connection(), &names);
+            lent.begin();
+            let migrated = migrations::migrate(lent.connection()?, &names);
             let migrated = tokio::time::timeout_at(deadline, migrated).await;
             let migrated = migrated.unwrap_or_else(|_| Err(late(self.deadline, None)));
             // A transaction may be open.
-            lent.give_back_unless(migrated.is_err());
+            lent.end(if migrated.is_ok() { Fate::Sound } else { Fate::Busy });
             migrated?;
         }
         let statements = Arc::new(Statements::new(names));

@@ -21,11 +21,6 @@ impl Text {
     pub(crate) fn query<'q>(&self) -> Query<'q, Postgres, PgArguments> {
         sqlx::query(AssertSqlSafe(Arc::clone(&self.0)))
     }
-
-    #[cfg(test)]
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// The statement of one shape.

@@ -25,7 +25,8 @@ use crate::value;
 /// gives up for another one (a deadlock, a serialization failure) is sent again, at most
 /// three times.
 ///
-/// Dropping a call closes the connection that it was made on; the server may still carry it out.
+/// Of a call that is dropped, the server carries out what it was sent. The connection is used again
+/// once that is done.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pub(crate) connections: Connections,
@@ -92,7 +93,7 @@ impl SyncStore for PostgresStore {
                 other => return other.map_err(|failed| named("apply")(failed).for_key(key)),
             }
         }
-        Err(failure.map_or_else(|| self.crowded(), Into::into).in_operation("apply").for_key(key))
+        Err(failure.map_or_else(crowded, Into::into).in_operation("apply").for_key(key))
     }
 
     async fn get(&self, key: &Key) -> Result<Option<SyncRecord>> {
@@ -162,7 +163,7 @@ impl SyncStore for PostgresStore {
                 other => return other.map_err(named("claim")),
             }
         }
-        Err(failure.map_or_else(|| self.crowded(), Into::into).in_operation("claim"))
+        Err(failure.map_or_else(crowded, Into::into).in_operation("claim"))
     }
 
     async fn pause(&self, source: &Source, request: &PauseRequest) -> Result<()> {
@@ -245,11 +246,6 @@ impl SyncStore for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Others came between each time.
-    pub(crate) fn crowded(&self) -> Error {
-        Error::new(ErrorKind::Unavailable, "others kept writing the same record").in_store(STORE)
-    }
-
     /// Ids that no record has, and records whose ids are not kept.
     async fn orphans(&self) -> Result<Vec<Discrepancy>> {
         let query = self.statements.orphans.query();
@@ -268,6 +264,11 @@ impl PostgresStore {
         };
         rows.iter().map(discrepancy).collect()
     }
+}
+
+/// Others came between each time.
+pub(crate) fn crowded() -> Error {
+    Error::new(ErrorKind::Unavailable, "others kept writing the same record").in_store(STORE)
 }
 
 pub(crate) fn first(rows: &[PgRow]) -> Result<&PgRow> {

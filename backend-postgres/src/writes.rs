@@ -8,12 +8,12 @@ use sync_tracker_core::{
 };
 use tokio::time::Instant;
 
-use crate::apply::{Answer, Way};
+use crate::apply::{Answer, Way, keyed};
 use crate::compose::{State, Target, removal};
 use crate::connections::{Lent, fetch};
-use crate::error::{Effect, Failed};
+use crate::error::{Effect, Failed, Fate};
 use crate::row;
-use crate::store::{PostgresStore, TRIES, column, instant};
+use crate::store::{PostgresStore, TRIES, column, crowded, instant};
 use crate::value::change_id;
 
 fn ids_of(record: &SyncRecord) -> Vec<&str> {
@@ -52,13 +52,13 @@ impl PostgresStore {
                 None => {}
             }
         }
-        Err(failure.map_or_else(|| self.crowded(), Into::into))
+        Err(failure.map_or_else(crowded, Into::into))
     }
 
     pub(crate) async fn remove_if(&self, key: &Key, guard: &Guard) -> Result<Removal, Failed> {
         let change = removal(guard)?;
         let prepared = self.statements.of(&change, Target::Removal);
-        let mut query = self.keyed(prepared.text.query(), key);
+        let mut query = keyed(prepared.text.query(), key);
         query = query.bind(change_id(change.id())).bind(self.clock());
         for param in &prepared.params {
             query = param.of(&change).bind(query);
@@ -80,17 +80,18 @@ impl PostgresStore {
             let deadline = self.connections.deadline();
             let mut transaction =
                 Transaction { lent: self.connections.lend(deadline).await?, deadline, store: self };
+            transaction.lent.begin();
             match self.move_in(&mut transaction, from, to).await {
                 Ok(renamed) => {
                     let end = if renamed == Renamed::Moved { "COMMIT" } else { "ROLLBACK" };
                     transaction.send(sqlx::query(end), Effect::Write).await?;
-                    transaction.lent.give_back_unless(false);
+                    transaction.lent.end(Fate::Sound);
                     return Ok(renamed);
                 }
                 Err(failed) => {
-                    let broken = failed.is_broken()
-                        || transaction.send(sqlx::query("ROLLBACK"), Effect::None).await.is_err();
-                    transaction.lent.give_back_unless(broken);
+                    // What is not ended well is rolled back before it is used again.
+                    let fate = if failed.fate == Fate::Sound { Fate::Busy } else { failed.fate };
+                    transaction.lent.end(fate);
                     if !failed.again {
                         return Err(failed.into());
                     }
@@ -98,7 +99,7 @@ impl PostgresStore {
                 }
             }
         }
-        Err(failure.map_or_else(|| self.crowded(), Into::into))
+        Err(failure.map_or_else(crowded, Into::into))
     }
 
     async fn move_in(
@@ -109,7 +110,7 @@ impl PostgresStore {
     ) -> Result<Renamed, Failed> {
         transaction.send(sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED"), Effect::None).await?;
         let query = self.statements.lock_two.query().bind(self.clock());
-        let query = self.keyed(self.keyed(query, from), to);
+        let query = keyed(keyed(query, from), to);
         let rows = transaction.send(query, Effect::None).await?;
         let (mut record, mut other, mut now) = (None, false, Timestamp::MIN);
         for row in &rows {
@@ -133,24 +134,24 @@ impl PostgresStore {
         }
         let none: Vec<&str> = Vec::new();
         let (ids, held) = (ids_of(&record), record.holds_external_ids());
-        let query = self.keyed(self.statements.hold.query(), from);
+        let query = keyed(self.statements.hold.query(), from);
         let query = query.bind(ids.clone()).bind(held).bind(none.clone()).bind(true);
         transaction.send(query, Effect::None).await?;
-        let query = self.keyed(self.statements.hold.query(), to);
+        let query = keyed(self.statements.hold.query(), to);
         let query = query.bind(none).bind(true).bind(ids).bind(held);
         let rows = transaction.send(query, Effect::None).await?;
         if !column::<bool>(crate::store::first(&rows)?, 0)? {
             let moved = record.renamed(to);
-            let mut way = Way::Theirs(transaction.lent.connection(), &self.connections);
+            let mut way = Way::Theirs(transaction.lent.connection()?, &self.connections);
             let taken = self.taken(&mut way, None, &moved).await?;
             let first = moved.external_ids().next().cloned();
             let unknown = first.map(|id| Refusal::ExternalIdTaken { id, by: None });
             return match taken.or(unknown) {
                 Some(refusal) => Ok(Renamed::Refused(refusal)),
-                None => Err(self.crowded().into()),
+                None => Err(crowded().into()),
             };
         }
-        let query = self.keyed(self.keyed(self.statements.rename.query(), from), to);
+        let query = keyed(keyed(self.statements.rename.query(), from), to);
         match transaction.send(query, Effect::None).await {
             Ok(_) => Ok(Renamed::Moved),
             // A record was made there since.
@@ -174,6 +175,6 @@ impl Transaction<'_> {
         effect: Effect,
     ) -> Result<Vec<PgRow>, Failed> {
         let limit = self.store.connections.limit();
-        fetch(self.lent.connection(), query, effect, self.deadline, limit).await
+        fetch(self.lent.connection()?, query, effect, self.deadline, limit).await
     }
 }

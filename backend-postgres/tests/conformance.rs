@@ -3,13 +3,16 @@
 #[path = "postgres/mod.rs"]
 mod postgres;
 
-use sync_tracker_conformance::{Guarded, Setup};
-use sync_tracker_postgres::PostgresStore;
-
-use self::postgres::{OwnSchema, direct};
-
-async fn store(setup: Setup) -> Guarded<PostgresStore, OwnSchema> {
-    direct(setup).await
+mod direct {
+    sync_tracker_conformance::suite!(
+        super::postgres::direct,
+        #[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+    );
 }
 
-sync_tracker_conformance::suite!(store, #[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]);
+mod hostile_role {
+    sync_tracker_conformance::suite!(
+        super::postgres::hostile_role,
+        #[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+    );
+}

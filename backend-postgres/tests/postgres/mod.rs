@@ -1,5 +1,8 @@
 //! Stores on the server that `SYNC_TRACKER_POSTGRES_URL` names, each in a schema of its own.
 
+// Each test target uses some of this, and a test may panic.
+#![allow(dead_code, clippy::expect_used)]
+
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -51,6 +54,42 @@ impl Drop for OwnSchema {
 /// A store in a schema of its own, as an application opens it.
 pub(crate) async fn direct(setup: Setup) -> Guarded<PostgresStore, OwnSchema> {
     open(PostgresOptions::from_url(&url()).expect("a URL"), setup).await
+}
+
+/// A store whose role has settings that statements could stumble over.
+pub(crate) async fn hostile_role(setup: Setup) -> Guarded<PostgresStore, OwnSchema> {
+    const ROLE: &str = "sync_tracker_hostile";
+    let password = format!("hostile-{}", std::process::id());
+    let admin: PgConnectOptions = url().parse().expect("a URL");
+    let mut connection = admin.connect().await.expect("a connection");
+    let make = format!(
+        "BEGIN; SELECT pg_advisory_xact_lock(704);
+        DO $$ BEGIN
+            IF to_regrole('{ROLE}') IS NULL THEN CREATE ROLE {ROLE} LOGIN; END IF;
+            EXECUTE format('GRANT CREATE ON DATABASE %I TO {ROLE}', current_database());
+        END $$;
+        ALTER ROLE {ROLE} PASSWORD '{password}';
+        ALTER ROLE {ROLE} SET default_transaction_isolation = 'serializable';
+        ALTER ROLE {ROLE} SET default_transaction_read_only = 'on';
+        ALTER ROLE {ROLE} SET default_transaction_deferrable = 'on';
+        ALTER ROLE {ROLE} SET timezone = 'Asia/Kathmandu';
+        ALTER ROLE {ROLE} SET datestyle = 'SQL, DMY';
+        ALTER ROLE {ROLE} SET intervalstyle = 'sql_standard';
+        ALTER ROLE {ROLE} SET synchronous_commit = 'off';
+        ALTER ROLE {ROLE} SET search_path = 'nowhere';
+        ALTER ROLE {ROLE} SET statement_timeout = '1ms';
+        ALTER ROLE {ROLE} SET lock_timeout = '1ms';
+        ALTER ROLE {ROLE} SET jit_above_cost = 0;
+        ALTER ROLE {ROLE} SET plan_cache_mode = 'force_custom_plan';
+        ALTER ROLE {ROLE} SET enable_indexscan = 'off';
+        ALTER ROLE {ROLE} SET extra_float_digits = -15;
+        ALTER ROLE {ROLE} SET standard_conforming_strings = 'off';
+        COMMIT"
+    );
+    let made = sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut connection).await;
+    made.expect("the role is made");
+    let options = admin.username(ROLE).password(&password);
+    open(PostgresOptions::from_options(options), setup).await
 }
 
 /// Opens a store in a schema of its own. Of its connections there are few, since many tests run at
