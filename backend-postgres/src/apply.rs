@@ -63,35 +63,11 @@ impl Answer {
 }
 
 impl PostgresStore {
-    /// Applies a change in a transaction of the caller's, as
-    /// [`apply`](sync_tracker_core::SyncStore::apply) does: it counts if that is committed.
-    ///
-    /// A refusal, of a taken external id too, leaves the transaction as it was. The record stays
-    /// locked until the transaction ends, so keep it short, and change several records in the order
-    /// of their keys. The store's clock is the server's at the moment of the change, not that of
-    /// the beginning of the transaction.
-    ///
-    /// # Errors
-    ///
-    /// [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable) if the transaction has to be begun
-    /// again: of a deadlock, or where it is stricter than `READ COMMITTED` and another call was
-    /// faster. Nothing of the transaction is done then.
-    pub async fn apply_in(
-        &self,
-        connection: &mut PgConnection,
-        key: &Key,
-        change: &Change,
-    ) -> Result<Outcome> {
-        let mut way = Way::Theirs(connection, &self.connections);
-        let outcome = self.apply_by(&mut way, key, change, Effect::None).await;
-        outcome.map_err(|failed| crate::store::named("apply in")(failed).for_key(key))
-    }
-
     pub(crate) async fn apply_once(&self, key: &Key, change: &Change) -> Result<Outcome, Failed> {
         self.apply_by(&mut Way::Ours(&self.connections), key, change, Effect::Write).await
     }
 
-    async fn apply_by(
+    pub(crate) async fn apply_by(
         &self,
         way: &mut Way<'_>,
         key: &Key,

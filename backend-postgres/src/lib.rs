@@ -14,8 +14,9 @@
 //! # }
 //! ```
 //!
-//! What a change means is decided by [`sync_tracker_core`]; here it is one statement. See
-//! [`PostgresStore::apply_in`] for changes in a transaction of the application's.
+//! What a change means is decided by [`sync_tracker_core`]; here it is one statement. In a
+//! transaction of the application's it is part of that: `within(&store, &mut transaction)` at the
+//! calls of a [`Tracker`](sync_tracker_core::Tracker).
 
 mod apply;
 mod batch;
@@ -32,6 +33,7 @@ mod options;
 mod row;
 mod statements;
 mod store;
+mod transaction;
 mod value;
 mod writes;
 

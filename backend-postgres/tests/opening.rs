@@ -1,0 +1,112 @@
+//! Opening: who makes the tables, what is there already, and what does not show.
+
+#![allow(clippy::unwrap_used)] // helpers of tests too
+
+#[path = "postgres/mod.rs"]
+mod postgres;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+use sync_tracker_core::{ErrorKind, Guard, Key, SyncStore, rules};
+use sync_tracker_postgres::PostgresOptions;
+use tokio::task::JoinSet;
+
+use self::postgres::{OwnSchema, url};
+
+fn options(schema: &OwnSchema) -> PostgresOptions {
+    PostgresOptions::from_url(&url()).unwrap().schema(schema.name()).connections(2)
+}
+
+async fn run(statement: String) {
+    let options: PgConnectOptions = url().parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn sixteen_that_open_at_once_make_the_tables_once() {
+    for _ in 0..3 {
+        let schema = OwnSchema::new();
+        let mut opening = JoinSet::new();
+        for _ in 0..16 {
+            opening.spawn(options(&schema).open());
+        }
+        for store in opening.join_all().await {
+            assert_eq!(store.unwrap().sources().await.unwrap(), []);
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn opening_that_is_cut_off_anywhere_is_completed_by_the_next() {
+    let schema = OwnSchema::new();
+    let mut polls = 0;
+    while sync_tracker_conformance::dropped_after(polls, options(&schema).open()).await.is_none() {
+        polls += 1;
+    }
+    assert!(polls > 3, "{polls}");
+    let store = options(&schema).open().await.unwrap();
+    let key = Key::new("shop", "product", 1).unwrap();
+    assert!(store.apply(&key, &rules::created()).await.unwrap().is_applied());
+    let _ = store.remove(&key, &Guard::default()).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn the_plain_sql_makes_the_tables_that_a_store_opens() {
+    let schema = OwnSchema::new();
+    let options = options(&schema).table("ledger");
+    run(options.schema_sql().unwrap()).await;
+    let store = options.migrate(false).open().await.unwrap();
+    assert_eq!(store.sources().await.unwrap(), []);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn a_newer_minor_version_is_opened_and_a_newer_major_one_is_not() {
+    let schema = OwnSchema::new();
+    drop(options(&schema).open().await.unwrap());
+    let table = format!("\"{}\".\"records_schema_version\"", schema.name());
+    run(format!("UPDATE {table} SET minor = 99")).await;
+    assert!(options(&schema).open().await.is_ok());
+    run(format!("UPDATE {table} SET major = 2")).await;
+    let refused = options(&schema).open().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn the_view_shows_records_for_people() {
+    let schema = OwnSchema::new();
+    let store = options(&schema).open().await.unwrap();
+    let key = Key::new("shop", "product", 1).unwrap();
+    let _ = store.apply(&key, &rules::created()).await.unwrap();
+    let options: PgConnectOptions = url().parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    let text = format!("SELECT status, entity_id FROM \"{}\".records_view", schema.name());
+    let row = sqlx::query(AssertSqlSafe(text)).fetch_one(&mut connection).await.unwrap();
+    assert_eq!((row.get(0), row.get(1)), ("pending", "1"));
+}
+
+#[test]
+fn a_password_shows_nowhere() {
+    let options = PostgresOptions::from_url("postgres://app:hunter2@localhost/shop").unwrap();
+    assert!(!format!("{options:?}").contains("hunter2"));
+    let wrong =
+        PostgresOptions::from_url("postgres://app:hunter2@localhost:port/shop").unwrap_err();
+    assert!(!format!("{wrong:?} {wrong}").contains("hunter2"));
+    assert_eq!(wrong.kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn what_a_wrong_password_says_does_not_show_it() {
+    let options: PgConnectOptions = url().parse().unwrap();
+    let wrong = PostgresOptions::from_options(options.password("hunter2")).open().await;
+    let wrong = wrong.unwrap_err();
+    assert_eq!(wrong.kind(), ErrorKind::Unsupported);
+    assert!(!format!("{wrong:?} {wrong}").contains("hunter2"));
+}
