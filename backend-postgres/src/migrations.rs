@@ -38,7 +38,7 @@ pub(crate) async fn migrate(connection: &mut PgConnection, names: &Names) -> Res
     }
     script.clear();
     // Who may not create a schema may still have been given one.
-    let named = "SELECT to_regnamespace($1) IS NOT NULL";
+    let named = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
     let row = sqlx::query(named).bind(names.schema()).fetch_one(&mut *connection).await;
     if !row.and_then(|row| row.try_get(0)).map_err(failed)? {
         script = format!("CREATE SCHEMA \"{}\";", names.schema());
@@ -67,13 +67,16 @@ fn is_current(there: Option<(i32, i32)>) -> Result<bool> {
 
 /// The version of the schema that is there.
 async fn version(connection: &mut PgConnection, names: &Names) -> Result<Option<(i32, i32)>> {
-    let table = names.schema_version();
-    let there = "SELECT to_regclass($1) IS NOT NULL";
-    let row = sqlx::query(there).bind(&table).fetch_one(&mut *connection).await;
+    // Not by to_regclass: that may not know yet what was made while this waited for the lock.
+    let there = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE n.nspname = $1 AND c.relname = $2)";
+    let query = sqlx::query(there).bind(names.schema()).bind(names.version_table());
+    let row = query.fetch_one(&mut *connection).await;
     if !row.and_then(|row| row.try_get(0)).map_err(failed)? {
         return Ok(None);
     }
-    let text = AssertSqlSafe(format!("SELECT major, minor FROM {table}"));
+    let text = AssertSqlSafe(names.fill("SELECT major, minor FROM {schema_version}"));
     let row = sqlx::query(text).fetch_one(&mut *connection).await;
     let version = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
     version.map(Some).map_err(failed)

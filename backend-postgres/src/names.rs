@@ -41,9 +41,9 @@ impl Names {
         &self.schema
     }
 
-    /// The table of the versions of the schema, as it is written in a statement.
-    pub(crate) fn schema_version(&self) -> String {
-        self.fill("{schema_version}")
+    /// The name of the table that tells the version of the schema.
+    pub(crate) fn version_table(&self) -> String {
+        format!("{}_schema_version", self.table)
     }
 
     /// Puts the names into the text of a statement, where they stand in braces.
