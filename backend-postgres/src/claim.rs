@@ -12,7 +12,9 @@ impl PostgresStore {
     /// One statement: chooses, locks what nobody else has locked, and changes.
     pub(crate) async fn claim_once(&self, request: &ClaimRequest) -> Result<Claimed, Failed> {
         let change = request.change();
-        let prepared = self.statements.of(&change, Target::Claim);
+        // Few statements for all limits.
+        let most = [1, 10, 100].into_iter().find(|most| request.limit() <= usize::from(*most));
+        let prepared = self.statements.of(&change, Target::Claim(most.unwrap_or(1_000)));
         let limit = u64::try_from(request.limit()).unwrap_or(u64::MAX);
         let mut query = prepared.text.query();
         query = query

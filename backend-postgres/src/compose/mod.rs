@@ -44,8 +44,8 @@ pub(crate) enum Target {
     /// three parts of the keys and the ids of the changes.
     Many,
     /// What a claim takes. Bound first: the source, the id of the change, the clock, the limit, the
-    /// claim.
-    Claim,
+    /// claim. It takes at most as many as this says, which tells the planner that it is few.
+    Claim(u16),
 }
 
 impl Target {
@@ -56,7 +56,7 @@ impl Target {
         match self {
             Self::One | Self::Removal => "$4::bigint",
             Self::Many => "o.change_id",
-            Self::Claim => "$2::bigint",
+            Self::Claim(_) => "$2::bigint",
         }
     }
 
@@ -64,7 +64,7 @@ impl Target {
         clock(match self {
             Self::One | Self::Removal => "$5",
             Self::Many => "$1",
-            Self::Claim => "$3",
+            Self::Claim(_) => "$3",
         })
     }
 }
@@ -130,7 +130,7 @@ impl Params {
         let number = self.params.len();
         match self.target {
             Target::Many => format!("o.p{number}"),
-            Target::One | Target::Removal | Target::Claim => {
+            Target::One | Target::Removal | Target::Claim(_) => {
                 format!("${}::{}", Target::FIXED + number, kind.as_sql())
             }
         }
@@ -164,7 +164,7 @@ pub(crate) fn compose(change: &Change, target: Target) -> Composed {
     choice.push_str(" ELSE -2 END");
     let made = match target {
         Target::One | Target::Many => made(change.arms(), &mut params),
-        Target::Removal | Target::Claim => None,
+        Target::Removal | Target::Claim(_) => None,
     };
 
     let (before, rows) = rows::locked(target, &params.params);
@@ -176,7 +176,7 @@ pub(crate) fn compose(change: &Change, target: Target) -> Composed {
     let order = match target {
         // Ids are given out in the order of the items.
         Target::Many => " ORDER BY l.ord",
-        Target::One | Target::Removal | Target::Claim => "",
+        Target::One | Target::Removal | Target::Claim(_) => "",
     };
     let mut text = format!(
         "WITH {before}d AS MATERIALIZED (\n\
@@ -261,7 +261,7 @@ fn answer(target: Target, made: Option<&Draft>) -> String {
         let _ =
             write!(answer, " UNION ALL SELECT {state}, {ord}, n.created_at, {columns} FROM {from}");
     }
-    if target == Target::Claim {
+    if matches!(target, Target::Claim(_)) {
         let columns = sent_of("m");
         let _ = write!(answer, " UNION ALL SELECT 4, 0, 0, {columns} FROM m");
     }

@@ -13,7 +13,7 @@ pub(super) fn locked(target: Target, params: &[Param]) -> (String, String) {
             (String::new(), rows.to_owned())
         }
         Target::Many => many(params),
-        Target::Claim => claim(),
+        Target::Claim(most) => claim(most),
     }
 }
 
@@ -42,7 +42,7 @@ fn many(params: &[Param]) -> (String, String) {
 /// Translates `ClaimRequest::select`: `m` are the live leases of the same claim, `f` is what is due
 /// longest if there are none, `b` is what is due and was not left by a worker that vanished. `f` is
 /// taken alone if it was.
-fn claim() -> (String, String) {
+fn claim(most: u16) -> (String, String) {
     let clock = clock("$3");
     let due = "SELECT r.* FROM {records} r WHERE r.source = $1 \
                AND r.due_at <= (SELECT now FROM c) AND NOT (SELECT paused FROM p) \
@@ -62,8 +62,10 @@ fn claim() -> (String, String) {
          AND NOT EXISTS (SELECT FROM f WHERE f.status = 3) \
          {oldest} greatest($4::bigint - (SELECT count(*) FROM m), 0) FOR UPDATE SKIP LOCKED),\n"
     );
-    let rows = "SELECT f.*, 0::bigint AS ord FROM f WHERE f.status = 3 \
-                UNION ALL SELECT b.*, row_number() OVER \
-                (ORDER BY b.due_at, b.entity_type, b.entity_id) FROM b";
-    (before, rows.to_owned())
+    let rows = format!(
+        "(SELECT f.*, 0::bigint AS ord FROM f WHERE f.status = 3 \
+         UNION ALL SELECT b.*, row_number() OVER \
+         (ORDER BY b.due_at, b.entity_type, b.entity_id) FROM b) LIMIT {most}"
+    );
+    (before, rows)
 }

@@ -1,0 +1,131 @@
+//! Among a hundred thousand records every call goes by an index, with the planner as it is.
+
+#![allow(clippy::unwrap_used)] // helpers of tests too
+
+#[path = "postgres/mod.rs"]
+mod postgres;
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+use sync_tracker_core::{
+    ClaimId, ClaimRequest, EntityType, ExternalId, Filter, Guard, Key, Millis, PageSize, Source,
+    Status, SyncStore, rules,
+};
+use sync_tracker_postgres::{PostgresOptions, PostgresStore};
+
+use self::postgres::{OwnSchema, url};
+
+const RECORDS: u64 = 100_000;
+
+/// Every hundredth is pending, every hundredth is leased for long; the others are synced.
+fn fill(schema: &str) -> String {
+    format!(
+        "INSERT INTO \"{schema}\".records (source, entity_type, entity_id, incarnation, revision,
+            synced_revision, version, token, attempts, created_at, pending_since, lease_until,
+            lease_claim, last_arm, in_doubt, external_id, metadata, recent_changes)
+        SELECT 'shop', 'product', n::text, 1, 1, (n % 100 <> 0)::int, 1, 1, 0, 1,
+            CASE WHEN n % 100 = 0 THEN 1 END, CASE WHEN n % 100 = 1 THEN 200000000000000 END,
+            CASE WHEN n % 100 = 1 THEN '#0000000000000001' END, 0, false, 'x' || n,
+            jsonb_build_object('n', n), '{{}}'
+        FROM generate_series(1, {RECORDS}) n;
+        INSERT INTO \"{schema}\".records_ids (source, entity_type, external_id, entity_id)
+        SELECT source, entity_type, external_id, entity_id FROM \"{schema}\".records;"
+    )
+}
+
+/// How often tables were read from end to end, and how many rows of records were fetched.
+async fn read_so_far(connection: &mut PgConnection, schema: &str) -> (i64, i64) {
+    let text = "SELECT coalesce(sum(seq_scan), 0)::bigint, \
+                coalesce(sum(idx_tup_fetch), 0)::bigint FROM pg_stat_user_tables \
+                WHERE schemaname = $1 AND relname IN ('records', 'records_ids')";
+    sqlx::query("SELECT pg_stat_clear_snapshot()").execute(&mut *connection).await.unwrap();
+    let row = sqlx::query(text).bind(schema).fetch_one(connection).await.unwrap();
+    (row.get(0), row.get(1))
+}
+
+/// Waits until every connection of the store has gone, which tells what it has read.
+async fn closed(connection: &mut PgConnection) {
+    let text = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'plans'";
+    loop {
+        let row = sqlx::query(text).fetch_one(&mut *connection).await.unwrap();
+        if row.get::<i64, _>(0) == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// More often than the server plans anew: so the plan for any value is among them.
+const TIMES: u64 = 8;
+
+async fn call_everything(store: &PostgresStore) {
+    let (shop, product) = (Source::new("shop").unwrap(), EntityType::new("product").unwrap());
+    for time in 0..TIMES {
+        let key = Key::new("shop", "product", 7 + time).unwrap();
+        assert!(store.apply(&key, &rules::updated()).await.unwrap().is_applied());
+        let new = Key::new("shop", "product", RECORDS + 1 + time).unwrap();
+        assert!(store.apply(&new, &rules::created()).await.unwrap().is_applied());
+        let batch: Vec<_> = (20..40)
+            .map(|id| (Key::new("shop", "product", id).unwrap(), rules::updated()))
+            .collect();
+        assert!(store.apply_many(&batch).await.into_iter().all(|outcome| outcome.is_ok()));
+        assert!(store.get(&key).await.unwrap().is_some());
+        let id = ExternalId::new("x5").unwrap();
+        assert!(store.by_external_id(&shop, &product, &id).await.unwrap().is_some());
+        let ttl = Millis::new(1_000_000).unwrap();
+        let request = ClaimRequest::new(shop.clone(), ClaimId::random(), 5, ttl, 5).unwrap();
+        assert_eq!(store.claim(&request).await.unwrap().leased.len(), 5);
+        let record = store.get(&new).await.unwrap().unwrap();
+        assert!(store.put(&record).await.is_ok());
+        let _ = store.remove(&new, &Guard::default()).await.unwrap();
+        assert_eq!(store.records_of(&key.entity).await.unwrap().len(), 1);
+        assert_eq!(store.sources().await.unwrap(), [shop.clone()]);
+        let of_shop = Filter { source: Some(shop.clone()), ..Filter::default() };
+        let size = PageSize::new(10).unwrap();
+        assert!(store.list(&of_shop, None, size).await.unwrap().next.is_some());
+        let due = Filter { due: Some(true), ..of_shop.clone() };
+        assert!(store.list(&due, None, size).await.unwrap().next.is_some());
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn among_many_records_a_call_reads_few() {
+    let schema = OwnSchema::new();
+    let options: PgConnectOptions = url().parse().unwrap();
+    let own = options.clone().application_name("plans");
+    let open = || PostgresOptions::from_options(own.clone()).schema(schema.name()).connections(1);
+    drop(open().open().await.unwrap());
+    let mut connection = options.connect().await.unwrap();
+    let fill = AssertSqlSafe(fill(schema.name()));
+    sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
+    for table in ["records", "records_ids"] {
+        let vacuum = format!("VACUUM ANALYZE \"{}\".{table}", schema.name());
+        sqlx::raw_sql(AssertSqlSafe(vacuum)).execute(&mut connection).await.unwrap();
+    }
+    closed(&mut connection).await;
+    sqlx::query("SELECT pg_stat_force_next_flush()").execute(&mut connection).await.unwrap();
+    let (scans, fetched) = read_so_far(&mut connection, schema.name()).await;
+
+    let store = open().open().await.unwrap();
+    call_everything(&store).await;
+    let pending = Filter { status: Some(Status::Pending), ..Filter::default() };
+    assert!(!store.list(&pending, None, PageSize::ONE).await.unwrap().records.is_empty());
+    drop(store);
+    closed(&mut connection).await;
+    let (scans_after, fetched_after) = read_so_far(&mut connection, schema.name()).await;
+    assert_eq!(scans_after - scans, 0, "a table was read from end to end");
+    let each = (fetched_after - fetched) / i64::try_from(TIMES).unwrap();
+    // The most are for the page of what is due: a thousand records, to be sorted by their keys.
+    assert!(each < 5_000, "{each} rows were fetched each time");
+
+    let store = open().open().await.unwrap();
+    let counts = store.statistics(&Source::new("shop").unwrap()).await.unwrap().counts;
+    assert!(counts.total() >= RECORDS);
+    drop(store);
+    closed(&mut connection).await;
+    let (scans_at_last, _) = read_so_far(&mut connection, schema.name()).await;
+    assert_eq!(scans_at_last - scans_after, 0, "counting reads the records");
+}
