@@ -39,3 +39,7 @@ mod writes;
 
 pub use self::options::PostgresOptions;
 pub use self::store::PostgresStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/postgres.md")]
+mod operating {}

@@ -121,8 +121,14 @@ impl SyncStore for PostgresStore {
     }
 
     async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {
-        let removal = self.remove_if(key, guard).await;
-        removal.map_err(|failed| named("remove")(failed).for_key(key))
+        let mut failure = None;
+        for _ in 0..TRIES {
+            match self.remove_if(key, guard).await {
+                Err(failed) if failed.again => failure = Some(failed),
+                other => return other.map_err(|failed| named("remove")(failed).for_key(key)),
+            }
+        }
+        Err(failure.map_or_else(crowded, Into::into).in_operation("remove").for_key(key))
     }
 
     async fn rename(&self, from: &Key, to: &Key) -> Result<Renamed> {

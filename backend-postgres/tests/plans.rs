@@ -81,7 +81,7 @@ async fn call_everything(store: &PostgresStore) {
         assert!(store.put(&record).await.is_ok());
         let _ = store.remove(&new, &Guard::default()).await.unwrap();
         assert_eq!(store.records_of(&key.entity).await.unwrap().len(), 1);
-        assert_eq!(store.sources().await.unwrap(), [shop.clone()]);
+        assert_eq!(store.sources().await.unwrap(), std::slice::from_ref(&shop));
         let of_shop = Filter { source: Some(shop.clone()), ..Filter::default() };
         let size = PageSize::new(10).unwrap();
         assert!(store.list(&of_shop, None, size).await.unwrap().next.is_some());
