@@ -10,7 +10,7 @@ use sqlx::query::Query;
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, Postgres};
 use sync_tracker_core::Result;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{Effect, Failed, Fate, connecting, late, sent};
@@ -34,7 +34,13 @@ pub(crate) struct Held {
     options: PgConnectOptions,
     idle: Mutex<Vec<PgConnection>>,
     permits: Arc<Semaphore>,
+    /// How many dropped calls the server has not answered yet.
+    dropped: watch::Sender<usize>,
 }
+
+/// How long a call lets dropped ones go first, so that who drops a call and then looks sees what
+/// became of it.
+const COURTESY: Duration = Duration::from_millis(250);
 
 /// A connection on loan. Dropped half-way it comes back once the server has answered what was asked
 /// on it, as a pool of the driver's does it.
@@ -55,7 +61,8 @@ pub(crate) struct Loan {
 impl Connections {
     pub(crate) fn held(options: PgConnectOptions, connections: usize, limit: Duration) -> Self {
         let permits = Arc::new(Semaphore::new(connections.max(1)));
-        let held = Held { options, idle: Mutex::default(), permits };
+        let held =
+            Held { options, idle: Mutex::default(), permits, dropped: watch::Sender::new(0) };
         Self { from: From::Held(Arc::new(held)), limit }
     }
 
@@ -112,6 +119,11 @@ pub(crate) async fn fetch(
 
 impl Held {
     async fn lend(self: &Arc<Self>, limit: Duration) -> Result<Lent> {
+        if *self.dropped.borrow() > 0 {
+            let mut dropped = self.dropped.subscribe();
+            // Else it goes on beside them.
+            let _ = timeout(COURTESY, dropped.wait_for(|count| *count == 0)).await;
+        }
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         // Nobody closes the semaphore.
         let permit = permit.map_err(|_| connecting(sqlx::Error::PoolClosed))?;
@@ -174,6 +186,7 @@ impl Drop for Loan {
         let Ok(runtime) = Handle::try_current() else { return };
         let home = Arc::clone(&self.home);
         let (limit, in_transaction) = (self.limit, self.in_transaction);
+        let answered = Answered::awaited(&home);
         runtime.spawn(async move {
             // Answers that are on their way come before this one.
             let free = async {
@@ -185,8 +198,24 @@ impl Drop for Loan {
             if matches!(timeout(limit, free).await, Ok(Ok(()))) {
                 home.idle().push(connection);
             }
-            drop(permit);
+            drop((permit, answered));
         });
+    }
+}
+
+/// Counts a dropped call until the server has answered it, or its runtime ends.
+struct Answered(Arc<Held>);
+
+impl Answered {
+    fn awaited(home: &Arc<Held>) -> Self {
+        home.dropped.send_modify(|count| *count += 1);
+        Self(Arc::clone(home))
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        self.0.dropped.send_modify(|count| *count -= 1);
     }
 }
 
