@@ -1,7 +1,7 @@
 //! An application that keeps its products and those of a shop in step, both ways.
 //!
 //! - Edits of our people go to our [database](Database) and to the ledger, in one step each
-//!   ([`edits`](TwoWay::create)); a worker [pushes](TwoWay::work) them, on condition that the shop
+//!   ([`edits`](TwoWay::create)); a worker pushes them, on condition that the shop
 //!   still has the version that was accepted here.
 //! - What happens in the shop comes by [webhooks](Receiver), each handled once, and by
 //!   [full pulls](TwoWay::pull), which find what webhooks lost. Both [take it in](TwoWay::hear) by
