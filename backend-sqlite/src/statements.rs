@@ -9,7 +9,7 @@ macro_rules! select {
     };
 }
 
-/// What is put before the conditions of a list: [`crate::list`] adds them.
+/// What is put before the conditions of a list: the list adds them.
 pub(crate) const LIST: &str = select!("FROM sync_records AS r WHERE r.source = ?");
 
 pub(crate) const GET: &str =
