@@ -1,6 +1,6 @@
 //! What was seen of an object in the remote, and what it means.
 
-use crate::counter::Version;
+use crate::counter::{Incarnation, Version};
 use crate::key::ExternalId;
 use crate::record::{ConflictKind, SyncRecord};
 use crate::remote::{Fingerprint, RemoteVersion};
@@ -33,9 +33,28 @@ pub enum RemoteState {
 pub enum Freshness {
     /// It may be late, a duplicate, or out of order: only its version tells whether it is news.
     Event,
-    /// It was read from the remote after the record had this version, so nothing that was observed
-    /// before is newer. If the record was written since, it is refused, and has to be read again.
-    ReadSince(Version),
+    /// It was read from the remote after the record was read in this state, so nothing that was
+    /// observed before is newer. If the record was written since, it is refused, and has to be read
+    /// again.
+    ReadSince {
+        /// The record's incarnation: another life of the key counts versions from the beginning.
+        incarnation: Incarnation,
+        /// The record's version.
+        version: Version,
+    },
+}
+
+impl Freshness {
+    /// Of what was read from the remote after this record was read.
+    #[must_use]
+    pub fn read_since(record: &SyncRecord) -> Self {
+        Self::ReadSince { incarnation: record.incarnation, version: record.version }
+    }
+
+    /// Whether it was read from the remote, and the record was written before it could be told.
+    pub(crate) fn is_outdated_by(self, record: &SyncRecord) -> bool {
+        self != Self::Event && self != Self::read_since(record)
+    }
 }
 
 /// What an observation means for one record.

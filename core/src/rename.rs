@@ -82,7 +82,7 @@ pub(crate) async fn by_stashing<S: SyncStore + ?Sized>(
         if let Imported::Refused(refusal) = store.put(&stash(&record, to, now)?).await? {
             return Ok(Renamed::Refused(refusal));
         }
-        let unchanged = Guard { version: Some(record.version), ..Guard::default() };
+        let unchanged = Guard::unwritten_since(&record);
         if let Removal::Removed | Removal::Absent = store.remove(from, &unchanged).await? {
             return settle(store, &record, to).await;
         }

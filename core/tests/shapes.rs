@@ -12,7 +12,7 @@ use sync_tracker_core::rules::{
 use sync_tracker_core::{
     Change, ClaimId, ClaimRequest, ExternalId, FailureNote, Fingerprint, Freshness, Incarnation,
     Key, Metadata, MetadataMerge, MetadataOp, Millis, Observation, Operation, RemoteState,
-    RemoteVersion, Revision, Shape, Source, SyncRecord, Timestamp, Token, Version,
+    RemoteVersion, Revision, Shape, Source, SyncRecord, Timestamp, Token,
 };
 
 /// Every way to tell of a success.
@@ -128,7 +128,7 @@ fn inbound() -> Vec<(&'static str, Vec<Change>)> {
         versions.iter().flat_map(|version| states.iter().map(move |state| (version, state)))
     {
         let external_id = ExternalId::new("x").unwrap();
-        for freshness in [Freshness::Event, Freshness::ReadSince(Version::new(1).unwrap())] {
+        for freshness in [Freshness::Event, Freshness::read_since(&known_record())] {
             let observation = Observation {
                 external_id: external_id.clone(),
                 version: version.clone(),

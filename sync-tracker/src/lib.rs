@@ -3,6 +3,7 @@
 //! | feature | store | URL for [`open`] |
 //! |---|---|---|
 //! | `memory` (default) | [`memory`] | `memory:` |
+//! | `postgres` | `postgres` | `postgres://USER@HOST/DATABASE` |
 //! | `sqlite` (default) | [`sqlite`] | `sqlite:PATH` (made if need be), `sqlite::memory:` |
 //!
 //! [`open`] takes the address of a store from a configuration; what it gives is the ledger, the
@@ -35,6 +36,8 @@ mod open;
 pub use sync_tracker_core::*;
 #[cfg(feature = "memory")]
 pub use sync_tracker_memory as memory;
+#[cfg(feature = "postgres")]
+pub use sync_tracker_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use sync_tracker_sqlite as sqlite;
 

@@ -28,6 +28,14 @@ const BACKENDS: &[Backend] = &[
         open: None,
     },
     Backend {
+        schemes: &["postgres", "postgresql"],
+        feature: "postgres",
+        #[cfg(feature = "postgres")]
+        open: Some(|url| Box::pin(postgres(url))),
+        #[cfg(not(feature = "postgres"))]
+        open: None,
+    },
+    Backend {
         schemes: &["sqlite"],
         feature: "sqlite",
         #[cfg(feature = "sqlite")]
@@ -69,6 +77,12 @@ async fn memory(url: &str) -> Opened {
     } else {
         Err(Error::invalid("store URL", "has more to it than its scheme", "memory:"))
     }
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str) -> Opened {
+    let options = crate::postgres::PostgresOptions::from_url(url)?;
+    Ok(Arc::new(options.open().await?))
 }
 
 #[cfg(feature = "sqlite")]

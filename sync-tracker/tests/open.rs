@@ -68,6 +68,28 @@ async fn a_sqlite_file_has_it_all_when_it_is_opened_again() {
     }
 }
 
+#[cfg(feature = "postgres")]
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn a_postgres_database_has_it_all() {
+    use sqlx::postgres::PgConnectOptions;
+    use sqlx::{AssertSqlSafe, ConnectOptions};
+
+    let server: PgConnectOptions = env::var("SYNC_TRACKER_POSTGRES_URL").unwrap().parse().unwrap();
+    let database = format!("sync_tracker_open_{}", process::id());
+    let run = async |statement: &str| {
+        let mut connection = server.connect().await.unwrap();
+        let statement = AssertSqlSafe(format!("{statement} {database}"));
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+    };
+    run("CREATE DATABASE").await;
+    let url = server.clone().database(&database).to_url_lossy();
+    let store = sync_tracker::open(url.as_str()).await.unwrap();
+    is_ledger_inbox_and_checkpoints(&store).await;
+    drop(store);
+    run("DROP DATABASE").await;
+}
+
 #[tokio::test]
 async fn a_sqlite_url_without_a_path_is_invalid() {
     let error = sync_tracker::open("sqlite:").await.unwrap_err();

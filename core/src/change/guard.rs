@@ -73,6 +73,17 @@ pub enum RemoteDemand {
 }
 
 impl Guard {
+    /// Demands that the record was not written since it was read. A version alone would not do: a
+    /// key that was removed and is born again counts from the beginning.
+    #[must_use]
+    pub fn unwritten_since(record: &SyncRecord) -> Self {
+        Self {
+            version: Some(record.version),
+            incarnation: Some(record.incarnation),
+            ..Self::default()
+        }
+    }
+
     /// Whether every demand holds.
     #[must_use]
     pub fn holds(&self, record: Option<&SyncRecord>, now: Timestamp) -> bool {

@@ -8,7 +8,7 @@ use crate::record::{ConflictKind, SyncRecord};
 
 /// What a merge of external ids does to the record that was read; refused if it was written since.
 fn to(record: &SyncRecord, then: Patch) -> Change {
-    let unchanged = Guard { version: Some(record.version), ..Guard::default() };
+    let unchanged = Guard::unwritten_since(record);
     Change::of([Arm { when: unchanged, then }])
 }
 

@@ -125,7 +125,9 @@ impl Observe<'_> {
     /// Of news of the object.
     fn news(&self) -> Guard {
         match self.observation.freshness {
-            Freshness::ReadSince(version) => Guard { version: Some(version), ..self.object() },
+            Freshness::ReadSince { incarnation, version } => {
+                Guard { incarnation: Some(incarnation), version: Some(version), ..self.object() }
+            }
             Freshness::Event => {
                 let version = self.observation.version.clone();
                 Guard { remote: version.map(RemoteDemand::NewerThanAccepted), ..self.object() }
@@ -193,7 +195,11 @@ impl Observe<'_> {
             // It had reappeared, and may have been taken over without being accepted.
             let may_be_here = !self.record.is_dirty() && self.record.remote_deleted_at.is_none();
             let verdict = if may_be_here { Verdict::Deleted } else { Verdict::Same };
-            let when = Guard { version: Some(self.record.version), ..self.news() };
+            let when = Guard {
+                incarnation: Some(self.record.incarnation),
+                version: Some(self.record.version),
+                ..self.news()
+            };
             return vec![(Arm { when, then: agreed }, verdict)];
         }
         let kind = ConflictKind::EditDelete;

@@ -80,7 +80,7 @@ impl Resolve<'_> {
     /// Neither side moved since the record was read. Any write counts: an event without a version
     /// leaves nothing else to compare, and a push that ended meanwhile changed the remote.
     fn undisturbed(&self) -> Guard {
-        Guard { version: Some(self.record.version), conflict: Some(true), ..Guard::default() }
+        Guard { conflict: Some(true), ..Guard::unwritten_since(self.record) }
     }
 
     fn seen(&self) -> FactOp<RemoteVersion> {

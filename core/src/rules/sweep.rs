@@ -18,8 +18,7 @@ pub fn sighted() -> Change {
 /// written since it was read, such as by an event about the object.
 #[must_use]
 pub fn missed(record: &SyncRecord) -> Change {
-    let unchanged =
-        Guard { version: Some(record.version), deleted: Some(false), ..Guard::default() };
+    let unchanged = Guard { deleted: Some(false), ..Guard::unwritten_since(record) };
     let missed = Patch { remote_deleted_at: InstantOp::NowIfNone, ..Patch::default() };
     let open = ConflictOp::Open(ConflictKind::EditDelete);
     Change::of([
@@ -35,8 +34,7 @@ pub fn missed(record: &SyncRecord) -> Change {
 /// **before** this is said. Refused if the record was written since it was read.
 #[must_use]
 pub fn accept_missed(record: &SyncRecord) -> Change {
-    let unchanged =
-        Guard { version: Some(record.version), conflict: Some(false), ..Guard::default() };
+    let unchanged = Guard { conflict: Some(false), ..Guard::unwritten_since(record) };
     let agreed = gone(Patch { remote_deleted_at: InstantOp::NowIfNone, ..Patch::default() });
     let then = if record.is_deleted() {
         agreed

@@ -122,7 +122,7 @@ impl ObserveRemote {
     /// It was read from the remote, after the record was read as this one: so it is the truth,
     /// whatever its version says, unless the record was written since.
     pub fn read_since(self, record: &SyncRecord) -> Self {
-        Self { freshness: Freshness::ReadSince(record.version), ..self }
+        Self { freshness: Freshness::read_since(record), ..self }
     }
 
     async fn run(self) -> Result<Observed> {
@@ -164,19 +164,18 @@ impl Tracker {
             return observed(Verdict::Merged, Some(found));
         }
         let observe = Observe { record: &found, observation: observation.clone() };
-        if let Freshness::ReadSince(version) = observation.freshness {
-            if version != found.version {
-                return observed(Verdict::Unordered, Some(found));
-            }
-            if observe.is_older_than(&found) {
-                return observed(Verdict::Stale, Some(found));
-            }
+        let reading = observation.freshness != Freshness::Event;
+        if observation.freshness.is_outdated_by(&found) {
+            return observed(Verdict::Unordered, Some(found));
+        }
+        if reading && observe.is_older_than(&found) {
+            return observed(Verdict::Stale, Some(found));
         }
         let outcome = self.store.apply(&found.key, &observe.change()).await?;
         let record = outcome.record().cloned();
         let Some(verdict) = observe.verdict(&outcome) else {
-            let reading = observation.freshness != Freshness::Event;
-            let moved = reading && outcome.refusal() == Some(&Refusal::VersionMismatch);
+            let written = [Refusal::VersionMismatch, Refusal::StaleIncarnation];
+            let moved = reading && outcome.refusal().is_some_and(|it| written.contains(it));
             return if moved { observed(Verdict::Unordered, record) } else { Ok(None) };
         };
         let event = match verdict {

@@ -227,7 +227,7 @@ async fn erase(
         let page = tracker.store.list(&filter, after.as_ref(), PageSize::MAX).await?;
         for record in page.records {
             if since(&record).is_some_and(|since| since < horizon) {
-                let guard = Guard { version: Some(record.version), ..Guard::default() };
+                let guard = Guard::unwritten_since(&record);
                 erased += u64::from(tracker.remove(record, guard).await?);
             }
         }

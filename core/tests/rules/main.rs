@@ -51,6 +51,11 @@ fn in_peace(record: SyncRecord) -> SyncRecord {
     SyncRecord { conflict: None, ..record }
 }
 
+/// A record of the same key after this one was removed, which has been written as often.
+fn reborn(record: &SyncRecord) -> SyncRecord {
+    SyncRecord { incarnation: Incarnation::new(14).unwrap(), ..record.clone() }
+}
+
 /// What begins with a new incarnation.
 fn born_again(record: &mut SyncRecord) {
     record.incarnation = Incarnation::new(NOW.unsigned_abs()).unwrap();

@@ -4,7 +4,7 @@ use sync_tracker_core::rules::merge::{add_alias, collide, supersede};
 use sync_tracker_core::{Conflict, ConflictKind, Refusal, SyncRecord, Version};
 
 use super::full_record::{external_id, full, now};
-use super::{conflict, does, in_peace, live, refused};
+use super::{conflict, does, in_peace, live, reborn, refused};
 
 use ConflictKind::{CreateCreate, DeleteEdit, EditDelete, EditEdit, IdCollision};
 
@@ -62,6 +62,7 @@ fn a_merge_is_of_the_record_that_was_read() {
             let written = SyncRecord { version: Version::new(other).unwrap(), ..full() };
             refused(&change, Some(&written), &Refusal::VersionMismatch);
         }
+        refused(&change, Some(&reborn(&read)), &Refusal::StaleIncarnation);
         refused(&change, None, &Refusal::Absent);
     }
 }

@@ -7,7 +7,7 @@ use sync_tracker_core::{
 };
 
 use super::full_record::{external_id, fingerprint, full, key, now, sequence};
-use super::{clean, conflict, does, gone, in_peace, live, refused};
+use super::{clean, conflict, does, gone, in_peace, live, reborn, refused};
 
 use RemoteState::{Deleted, Present};
 
@@ -40,7 +40,7 @@ fn means(
     expected: impl Fn(&mut SyncRecord, Option<RemoteVersion>),
 ) {
     for version in [None, Some(sequence(6))] {
-        for freshness in [Freshness::Event, Freshness::ReadSince(record.version)] {
+        for freshness in [Freshness::Event, Freshness::read_since(record)] {
             let seen = observe(record, version.clone(), state.clone(), freshness);
             does(&seen.change(), record, arm, |record| expected(record, version.clone()));
             assert_eq!(seen.verdict(&outcome(&seen.change(), record)), Some(verdict));
@@ -238,14 +238,16 @@ fn what_changed_since_the_record_was_read_is_observed_again() {
             again(&event, &rebound, &Refusal::NotBoundTo { actual: Some(other_id) });
             again(&event, &other_life, &reason);
 
-            let freshness = Freshness::ReadSince(read.version);
+            let freshness = Freshness::read_since(&read);
             let reading = observe(&read, Some(sequence(6)), state.clone(), freshness);
+            again(&reading, &reborn(&read), &Refusal::StaleIncarnation);
             for number in [11, 13] {
                 let version = Version::new(number).unwrap();
                 let written = SyncRecord { version, ..read.clone() };
                 again(&reading, &written, &Refusal::VersionMismatch);
                 let event_is_agreed = read.is_deleted() && state == Deleted;
                 if event_is_agreed {
+                    again(&event, &reborn(&read), &Refusal::StaleIncarnation);
                     again(&event, &written, &Refusal::VersionMismatch);
                 } else {
                     assert!(outcome(&event.change(), &written).is_applied());

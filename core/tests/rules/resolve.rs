@@ -6,7 +6,7 @@ use sync_tracker_core::{
 };
 
 use super::full_record::{fingerprint, full, now, revision, sequence};
-use super::{born_again, does, gone, in_peace, live, refused};
+use super::{born_again, does, gone, in_peace, live, reborn, refused};
 
 use ConflictKind::{CreateCreate, DeleteEdit, EditDelete, EditEdit, IdCollision};
 
@@ -116,6 +116,7 @@ fn what_moved_since_the_decision_is_not_resolved() {
                 let moved = SyncRecord { version: Version::new(other).unwrap(), ..record.clone() };
                 refused(&change, Some(&moved), &Refusal::VersionMismatch);
             }
+            refused(&change, Some(&reborn(&record)), &Refusal::StaleIncarnation);
             refused(&change, None, &Refusal::Absent);
         }
         let settled = in_peace(live());

@@ -4,7 +4,7 @@ use sync_tracker_core::rules::{accept_missed, missed, sighted};
 use sync_tracker_core::{ConflictKind, Refusal, SyncRecord, Version};
 
 use super::full_record::{full, now, revision};
-use super::{clean, conflict, does, gone, in_peace, live, refused};
+use super::{clean, conflict, does, gone, in_peace, live, reborn, refused};
 
 /// A record whose object is not known to be deleted.
 fn there(record: SyncRecord) -> SyncRecord {
@@ -44,6 +44,7 @@ fn what_is_deleted_here_is_not_missed() {
     for written in written(&live()) {
         refused(&missed(&live()), Some(&written), &Refusal::VersionMismatch);
     }
+    refused(&missed(&live()), Some(&reborn(&live())), &Refusal::StaleIncarnation);
     refused(&missed(&live()), None, &Refusal::Absent);
 }
 
@@ -76,6 +77,7 @@ fn what_was_missed_is_accepted_of_the_record_that_was_read() {
         for written in written(&record) {
             refused(&accept_missed(&record), Some(&written), &Refusal::VersionMismatch);
         }
+        refused(&accept_missed(&record), Some(&reborn(&record)), &Refusal::StaleIncarnation);
         refused(&accept_missed(&record), None, &Refusal::Absent);
     }
 }
