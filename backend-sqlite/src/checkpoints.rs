@@ -74,9 +74,9 @@ impl Write for RaiseHorizon {
 impl CheckpointStore for SqliteStore {
     async fn load(&self, source: &Source, stream: &StreamName) -> Result<Checkpoint> {
         let name = [source.as_str(), stream.as_str()];
-        let entry: Option<CheckpointEntry> =
-            CHECKPOINTS.get(&mut *self.reader().await?, name).await?;
-        Ok(entry.map(|entry| entry.checkpoint().clone()).unwrap_or_default())
+        let mut reader = self.reader().await?;
+        let entry: Result<Option<CheckpointEntry>> = CHECKPOINTS.get(&mut reader, name).await;
+        Ok(reader.with(entry)?.map(|entry| entry.checkpoint().clone()).unwrap_or_default())
     }
 
     async fn save(&self, request: &SaveCheckpoint) -> Result<Saved> {
@@ -94,7 +94,9 @@ impl CheckpointStore for SqliteStore {
 
     async fn checkpoints(&self, source: &Source) -> Result<Vec<(StreamName, Checkpoint)>> {
         let statement = query(statements::CHECKPOINTS).bind(source.as_str());
-        let rows = statement.fetch_all(&mut *self.reader().await?).await.map_err(before_commit)?;
+        let mut reader = self.reader().await?;
+        let rows = statement.fetch_all(&mut *reader).await.map_err(before_commit);
+        let rows = reader.with(rows)?;
         let checkpoint = |row: &sqlx::sqlite::SqliteRow| {
             let stream: &str = row.try_get(0).map_err(before_commit)?;
             let entry: CheckpointEntry = from_json(row.try_get(1).map_err(before_commit)?)?;
@@ -105,8 +107,9 @@ impl CheckpointStore for SqliteStore {
 
     async fn horizon(&self, source: &Source) -> Result<Option<Timestamp>> {
         let name = [source.as_str(), ""];
-        let horizon: Option<PurgeHorizon> = HORIZONS.get(&mut *self.reader().await?, name).await?;
-        Ok(horizon.map(PurgeHorizon::instant))
+        let mut reader = self.reader().await?;
+        let horizon: Result<Option<PurgeHorizon>> = HORIZONS.get(&mut reader, name).await;
+        Ok(reader.with(horizon)?.map(PurgeHorizon::instant))
     }
 
     async fn raise_horizon(&self, source: &Source, to: Timestamp) -> Result<Timestamp> {

@@ -1,5 +1,6 @@
 //! Claims, pauses and statistics on one connection.
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 use sync_tracker_core::{
     ClaimRequest, Claimed, EntityType, Outcome, Pause, PauseReason, PauseRequest, Result, Source,
@@ -13,7 +14,7 @@ use crate::session::Session;
 use crate::statements;
 
 /// Every status whose records become due.
-const WAITING: [Status; 3] = [Status::InProgress, Status::Failed, Status::Pending];
+pub(crate) const WAITING: [Status; 3] = [Status::InProgress, Status::Failed, Status::Pending];
 
 /// Claims due records of a source.
 pub(crate) async fn claim(
@@ -141,39 +142,37 @@ pub(crate) async fn statistics(
     now: Timestamp,
 ) -> Result<Statistics> {
     let mut statistics = Statistics::new(now);
-    let rows = query(statements::COUNTS).bind(source.as_str()).fetch_all(&mut *on).await;
-    let mut counts = Vec::new();
-    for row in rows.map_err(before_commit)? {
-        let of: &str = row.try_get(0).map_err(before_commit)?;
-        let of = EntityType::new(of).map_err(decoding)?;
-        let name: &str = row.try_get(1).map_err(before_commit)?;
+    let rows =
+        query(statements::STATISTICS).bind(source.as_str()).bind(now.as_millis()).fetch_all(on);
+    let (mut counts, mut not_due) = (Vec::new(), 0);
+    for row in rows.await.map_err(before_commit)? {
+        let text = |at: usize| row.try_get::<&str, _>(at).map_err(before_commit);
+        let at: Option<i64> = row.try_get(3).map_err(before_commit)?;
+        let at = at.map(Timestamp::from_millis).transpose().map_err(decoding)?;
+        let name = text(1)?;
         let status = Status::ALL.into_iter().find(|status| status.as_str() == name);
         let status = status.ok_or_else(|| corrupt("a status is not known"))?;
-        let records: i64 = row.try_get(2).map_err(before_commit)?;
-        if !of.is_reserved() {
-            counts.push((of, status, u64::try_from(records).unwrap_or(0)));
+        match text(0)? {
+            "counted" => {
+                let of = EntityType::new(text(4)?).map_err(decoding)?;
+                if !of.is_reserved() {
+                    counts.push((of, status, count(&row)?));
+                }
+            }
+            "not due" => {
+                not_due += count(&row)?;
+                statistics.next_due = statistics.next_due.into_iter().chain(at).min();
+            }
+            _ => statistics.oldest_pending = at,
         }
     }
     statistics.counts = counts.into_iter().collect();
-    for status in WAITING {
-        let row = query(statements::NOT_DUE_YET)
-            .bind(source.as_str())
-            .bind(status.as_str())
-            .bind(now.as_millis())
-            .fetch_one(&mut *on)
-            .await
-            .map_err(before_commit)?;
-        let not_yet: i64 = row.try_get(0).map_err(before_commit)?;
-        let next: Option<i64> = row.try_get(1).map_err(before_commit)?;
-        let waiting = statistics.counts.in_status(status);
-        statistics.due_now += waiting.saturating_sub(u64::try_from(not_yet).unwrap_or(0));
-        let next = next.map(Timestamp::from_millis).transpose().map_err(decoding)?;
-        statistics.next_due = statistics.next_due.into_iter().chain(next).min();
-    }
-    let row = query(statements::OLDEST_PENDING).bind(source.as_str()).fetch_optional(on).await;
-    if let Some(row) = row.map_err(before_commit)? {
-        let since = Timestamp::from_millis(row.try_get(0).map_err(before_commit)?);
-        statistics.oldest_pending = Some(since.map_err(decoding)?);
-    }
+    let waiting: u64 = WAITING.map(|status| statistics.counts.in_status(status)).iter().sum();
+    statistics.due_now = waiting.saturating_sub(not_due);
     Ok(statistics)
+}
+
+fn count(row: &SqliteRow) -> Result<u64> {
+    let count: i64 = row.try_get(2).map_err(before_commit)?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }

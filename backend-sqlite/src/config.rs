@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
-use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sync_tracker_core::{Error, Result, StoreClock};
 
+use crate::connections::Connections;
 use crate::error::{STORE, before_commit};
 use crate::migrations;
 use crate::store::SqliteStore;
@@ -155,31 +155,35 @@ impl SqliteOptions {
     }
 
     async fn open_unnamed(self) -> Result<SqliteStore> {
-        let pool = |connections: u32| -> PoolOptions<_> {
+        let connect = self.connect_options();
+        let pool = |size, connect| {
             SqlitePoolOptions::new()
-                .max_connections(connections)
+                .max_connections(size)
                 .acquire_timeout(self.patience)
                 .test_before_acquire(false)
                 .idle_timeout(None)
                 .max_lifetime(None)
+                .connect_lazy_with(connect)
         };
-        let connect = self.connect_options();
-        let writing = pool(1).connect_lazy_with(connect.clone());
+        let (writing, reading, pool) = if self.file.is_none() {
+            let only = pool(1, connect);
+            (Connections::Only(only.clone()), Connections::Only(only.clone()), only)
+        } else {
+            let held = |size| Connections::held(connect.clone(), size, self.patience);
+            (held(1), held(self.readers), pool(self.readers, connect.clone()))
+        };
         {
-            let mut connection = writing.acquire().await.map_err(before_commit)?;
+            let mut connection = writing.lend().await.map_err(before_commit)?;
             if self.file.is_some() && !self.read_only {
                 migrations::use_wal(&mut connection, self.patience).await?;
             }
             migrations::migrate(&mut connection, self.patience).await?;
+            connection.end(true);
         }
-        let reading = match self.file {
-            // A database in memory is its connection.
-            None => writing.clone(),
-            Some(_) => pool(self.readers).connect_lazy_with(connect),
-        };
         let writer = Writer::start(writing.clone(), self.clock.clone(), self.patience);
         let in_memory = self.file.is_none();
-        Ok(SqliteStore::new(writer, Pools { writing, reading, in_memory }, self.clock))
+        let all = AllConnections { writing, reading, pool, in_memory };
+        Ok(SqliteStore::new(writer, all, self.clock))
     }
 
     fn connect_options(&self) -> SqliteConnectOptions {
@@ -204,11 +208,12 @@ impl SqliteOptions {
     }
 }
 
-/// The connections of a store.
+/// The connections of a store. In memory there is one.
 #[derive(Clone, Debug)]
-pub(crate) struct Pools {
-    /// One connection. A store in memory has no other.
-    pub(crate) writing: SqlitePool,
-    pub(crate) reading: SqlitePool,
+pub(crate) struct AllConnections {
+    pub(crate) writing: Connections,
+    pub(crate) reading: Connections,
+    /// For the application.
+    pub(crate) pool: SqlitePool,
     pub(crate) in_memory: bool,
 }

@@ -42,6 +42,11 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(code::BUSY | code::LOCKED))
 }
 
+/// Whether the connection is of no more use.
+pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::WorkerCrashed)
+}
+
 /// The error of a call that failed in this phase.
 pub(crate) fn failed(error: impl Into<Arc<sqlx::Error>>, phase: Phase) -> Error {
     let error = error.into();

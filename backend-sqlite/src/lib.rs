@@ -65,6 +65,7 @@
 mod checkpoints;
 mod claim;
 mod config;
+mod connections;
 mod entries;
 mod error;
 mod inbox;

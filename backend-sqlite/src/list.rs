@@ -5,6 +5,7 @@ use sync_tracker_core::{
     Cursor, Filter, Page, PageSize, Result, Source, Status, SyncRecord, Timestamp,
 };
 
+use crate::claim::WAITING;
 use crate::error::before_commit;
 use crate::row::{self, Statement, decoding};
 use crate::statements;
@@ -80,10 +81,7 @@ impl Walk<'_> {
     ) -> Result<Vec<SyncRecord>> {
         let mut found = Vec::new();
         loop {
-            let mut rows = Vec::new();
-            for status in self.statuses() {
-                rows.extend(self.rows(on, &from, status, wanted).await?);
-            }
+            let mut rows = self.rows(on, &from, wanted).await?;
             rows.sort_by(|a, b| a.key.cmp(&b.key));
             rows.truncate(wanted);
             let more = rows.len() == wanted;
@@ -100,77 +98,72 @@ impl Walk<'_> {
     }
 
     /// Which statuses are walked, each by the index; none is all of them.
-    fn statuses(&self) -> Vec<Option<Status>> {
+    fn statuses(&self) -> &[Status] {
         match self.filter {
-            Filter { claim_id: Some(_), .. } => vec![None],
-            Filter { status: Some(status), .. } => vec![Some(*status)],
-            Filter { due: Some(true), .. } => {
-                [Status::InProgress, Status::Failed, Status::Pending].map(Some).into()
-            }
-            _ => vec![None],
+            Filter { claim_id: Some(_), .. } => &[],
+            Filter { status: Some(status), .. } => std::slice::from_ref(status),
+            Filter { due: Some(true), .. } => &WAITING,
+            _ => &[],
         }
     }
 
-    /// The statement. What it does not demand, [`Filter::matches`] does.
-    pub(crate) fn text(&self, status: Option<Status>) -> String {
+    /// The statement. What it does not demand, [`Filter::matches`] does. All statuses are walked by
+    /// one statement, which sees one state: else a record that changes its status could slip
+    /// through.
+    pub(crate) fn text(&self) -> String {
         let Filter { source: _, entity_type, status: _, due, claim_id, metadata: _ } = self.filter;
         let mut text = String::from(statements::LIST);
         text.push_str(match entity_type {
-            Some(_) => " AND r.entity_type = ? AND r.entity_id > ?",
+            Some(_) => " AND r.entity_type = ?2 AND r.entity_id > ?3",
             None => {
-                " AND (r.entity_type, r.entity_id) > (?, ?)
+                " AND (r.entity_type, r.entity_id) > (?2, ?3)
                 AND substr(r.entity_type, 1, 13) <> 'sync-tracker/'"
             }
         });
-        text.push_str(match status {
-            // The literal shows that the partial index has them all.
-            Some(status) if status != Status::Synced => {
-                " AND r.status = ? AND r.status <> 'synced'"
-            }
-            Some(_) => " AND r.status = ?",
-            None => "",
-        });
         text.push_str(match due {
             // The plus keeps the order of keys: due records are walked, not sorted.
-            Some(true) => " AND +r.due_at <= ?",
-            Some(false) => " AND ifnull(r.due_at > ?, 1)",
+            Some(true) => " AND +r.due_at <= ?5",
+            Some(false) => " AND ifnull(r.due_at > ?5, 1)",
             None => "",
         });
         if claim_id.is_some() {
-            text.push_str(" AND r.claim_id = ?");
+            text.push_str(" AND r.claim_id = ?6");
         }
-        text.push_str(" ORDER BY r.entity_type, r.entity_id LIMIT ?");
-        text
+        let end = "ORDER BY r.entity_type, r.entity_id LIMIT ?4";
+        let walks: Vec<_> = self
+            .statuses()
+            .iter()
+            .map(|status| {
+                // The literal shows that the partial index has them all.
+                let status = status.as_str();
+                let waiting = if status == "synced" { "" } else { "AND r.status <> 'synced'" };
+                format!("SELECT * FROM ({text} AND r.status = '{status}' {waiting} {end})")
+            })
+            .collect();
+        if walks.is_empty() { format!("{text} {end}") } else { walks.join(" UNION ALL ") }
     }
 
-    /// Some records after a position.
+    /// Some records after a position, of each status as many as there are and are wanted.
     async fn rows(
         &self,
         on: &mut SqliteConnection,
         Position(of, id): &Position,
-        status: Option<Status>,
-        limit: usize,
+        wanted: usize,
     ) -> Result<Vec<SyncRecord>> {
-        let Filter { entity_type, due, claim_id, .. } = self.filter;
+        let Filter { entity_type, claim_id, .. } = self.filter;
         let mut statement: Statement<'_> =
-            query(AssertSqlSafe(self.text(status))).bind(self.source.as_str());
+            query(AssertSqlSafe(self.text())).bind(self.source.as_str());
         statement = match entity_type {
             // A type before that of the position is done, one after it has not begun.
             Some(only) if only.as_str() < of.as_str() => return Ok(Vec::new()),
             Some(only) if only.as_str() > of.as_str() => statement.bind(only.as_str()).bind(""),
             _ => statement.bind(of.as_str()).bind(id.as_str()),
         };
-        if let Some(status) = status {
-            statement = statement.bind(status.as_str());
-        }
-        if due.is_some() {
-            statement = statement.bind(self.now.as_millis());
-        }
-        if let Some(claim) = claim_id {
-            statement = statement.bind(claim.to_string());
-        }
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = statement.bind(limit).fetch_all(on).await.map_err(before_commit)?;
+        let statement = statement
+            .bind(i64::try_from(wanted).unwrap_or(i64::MAX))
+            .bind(self.now.as_millis())
+            .bind(claim_id.as_ref().map(ToString::to_string));
+        let rows = statement.fetch_all(on).await.map_err(before_commit)?;
         rows.iter().map(row::record).collect()
     }
 }

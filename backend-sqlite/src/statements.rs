@@ -10,7 +10,7 @@ macro_rules! select {
 }
 
 /// What is put before the conditions of a list: the list adds them.
-pub(crate) const LIST: &str = select!("FROM sync_records AS r WHERE r.source = ?");
+pub(crate) const LIST: &str = select!("FROM sync_records AS r WHERE r.source = ?1");
 
 pub(crate) const GET: &str =
     select!("FROM sync_records AS r WHERE r.source = ? AND r.entity_type = ? AND r.entity_id = ?");
@@ -74,18 +74,10 @@ pub(crate) const RECORDS_OF: &str = select!(
     ORDER BY r.source"
 );
 
-pub(crate) const COUNTS: &str =
-    "SELECT entity_type, status, records FROM sync_counts WHERE source = ? AND records > 0";
-
-/// How many wait for a time to come in one status, and the next of these times.
-pub(crate) const NOT_DUE_YET: &str = "SELECT count(*), min(r.due_at) FROM sync_records AS r
-    WHERE r.source = ? AND r.status = ? AND r.due_at > ?
-        AND substr(r.entity_type, 1, 13) <> 'sync-tracker/'";
-
-pub(crate) const OLDEST_PENDING: &str = "SELECT r.due_at FROM sync_records AS r
-    WHERE r.source = ? AND r.status = 'pending' AND r.due_at IS NOT NULL
-        AND substr(r.entity_type, 1, 13) <> 'sync-tracker/'
-    ORDER BY r.due_at LIMIT 1";
+/// How a source is doing at an instant, in rows of a name and its values: what is counted in each
+/// status of a type, how many wait for a time to come in one status and the next of these times, and
+/// since when the oldest is pending.
+pub(crate) const STATISTICS: &str = include_str!("sql/statistics.sql");
 
 /// The records of one status that are due longest.
 pub(crate) const DUE: &str = select!(

@@ -1,8 +1,7 @@
 //! The store: the trait, by its writer and its readers.
 
 use async_trait::async_trait;
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection, Sqlite, SqlitePool};
+use sqlx::SqlitePool;
 use sync_tracker_core::{
     Change, ClaimRequest, Claimed, Cursor, Discrepancy, Durability, EntityRef, EntityType,
     ExternalId, Filter, Guard, Imported, Key, Outcome, Page, PageSize, Pause, PauseRequest,
@@ -10,7 +9,8 @@ use sync_tracker_core::{
     Timestamp,
 };
 
-use crate::config::{Pools, SqliteOptions};
+use crate::config::{AllConnections, SqliteOptions};
+use crate::connections::Lent;
 use crate::error::before_commit;
 use crate::migrations::pragma;
 use crate::writer::Writer;
@@ -25,7 +25,7 @@ use crate::{claim, list, records};
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     pub(crate) writer: Writer,
-    pools: Pools,
+    connections: AllConnections,
     clock: StoreClock,
 }
 
@@ -54,17 +54,18 @@ impl SqliteStore {
         SqliteOptions::from_url(url)?.open().await
     }
 
-    pub(crate) fn new(writer: Writer, pools: Pools, clock: StoreClock) -> Self {
-        Self { writer, pools, clock }
+    pub(crate) fn new(writer: Writer, connections: AllConnections, clock: StoreClock) -> Self {
+        Self { writer, connections, clock }
     }
 
-    /// The connections that read: for statements of your own that join the view `sync_state`.
+    /// Connections for statements of your own that join the view `sync_state`, opened when they are
+    /// used.
     ///
     /// They are for reading only: write with connections of your own. A store in memory has no other
     /// connection than this one, so there it serves for everything.
     #[must_use]
     pub fn reading(&self) -> &SqlitePool {
-        &self.pools.reading
+        &self.connections.pool
     }
 
     /// Closes every connection, once those who use them are done. SQLite then moves what it has
@@ -73,16 +74,18 @@ impl SqliteStore {
     ///
     /// A store that is dropped instead loses nothing; the next to open the file finds it as it was.
     pub async fn close(&self) {
-        self.pools.reading.close().await;
-        self.pools.writing.close().await;
+        let AllConnections { writing, reading, pool, in_memory: _ } = &self.connections;
+        pool.close().await;
+        reading.close().await;
+        writing.close().await;
     }
 
     pub(crate) fn time(&self) -> Timestamp {
         self.clock.explicit_now().unwrap_or_else(Timestamp::now)
     }
 
-    pub(crate) async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
-        self.pools.reading.acquire().await.map_err(before_commit)
+    pub(crate) async fn reader(&self) -> Result<Lent> {
+        self.connections.reading.lend().await.map_err(before_commit)
     }
 }
 
@@ -97,7 +100,9 @@ impl SyncStore for SqliteStore {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<SyncRecord>> {
-        records::get(&mut *self.reader().await?, key).await
+        let mut reader = self.reader().await?;
+        let read = records::get(&mut reader, key).await;
+        reader.with(read)
     }
 
     async fn by_external_id(
@@ -113,11 +118,8 @@ impl SyncStore for SqliteStore {
     async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {
         let now = self.time();
         let mut reader = self.reader().await?;
-        // Several statements see one state, or a record that changes its status could slip through.
-        let mut snapshot = reader.begin().await.map_err(before_commit)?;
-        let page = list::list(&mut snapshot, filter, after, size, now).await?;
-        snapshot.commit().await.map_err(before_commit)?;
-        Ok(page)
+        let read = list::list(&mut reader, filter, after, size, now).await;
+        reader.with(read)
     }
 
     async fn put(&self, record: &SyncRecord) -> Result<Imported> {
@@ -150,7 +152,9 @@ impl SyncStore for SqliteStore {
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
-        records::get_many(&mut *self.reader().await?, keys).await
+        let mut reader = self.reader().await?;
+        let read = records::get_many(&mut reader, keys).await;
+        reader.with(read)
     }
 
     async fn claim(&self, request: &ClaimRequest) -> Result<Claimed> {
@@ -163,7 +167,9 @@ impl SyncStore for SqliteStore {
         entity_type: &EntityType,
         ids: &[ExternalId],
     ) -> Result<Vec<Option<SyncRecord>>> {
-        records::by_external_ids(&mut *self.reader().await?, source, entity_type, ids).await
+        let mut reader = self.reader().await?;
+        let read = records::by_external_ids(&mut reader, source, entity_type, ids).await;
+        reader.with(read)
     }
 
     async fn pause(&self, source: &Source, request: &PauseRequest) -> Result<()> {
@@ -177,7 +183,9 @@ impl SyncStore for SqliteStore {
 
     async fn paused(&self, source: &Source) -> Result<Option<Pause>> {
         let now = self.time();
-        claim::paused(&mut *self.reader().await?, source, now).await
+        let mut reader = self.reader().await?;
+        let read = claim::paused(&mut reader, source, now).await;
+        reader.with(read)
     }
 
     async fn now(&self) -> Result<Timestamp> {
@@ -187,18 +195,20 @@ impl SyncStore for SqliteStore {
     async fn statistics(&self, source: &Source) -> Result<Statistics> {
         let now = self.time();
         let mut reader = self.reader().await?;
-        let mut snapshot = reader.begin().await.map_err(before_commit)?;
-        let statistics = claim::statistics(&mut snapshot, source, now).await?;
-        snapshot.commit().await.map_err(before_commit)?;
-        Ok(statistics)
+        let read = claim::statistics(&mut reader, source, now).await;
+        reader.with(read)
     }
 
     async fn sources(&self) -> Result<Vec<Source>> {
-        list::sources(&mut *self.reader().await?).await
+        let mut reader = self.reader().await?;
+        let read = list::sources(&mut reader).await;
+        reader.with(read)
     }
 
     async fn records_of(&self, entity: &EntityRef) -> Result<Vec<SyncRecord>> {
-        list::records_of(&mut *self.reader().await?, entity).await
+        let mut reader = self.reader().await?;
+        let read = list::records_of(&mut reader, entity).await;
+        reader.with(read)
     }
 
     async fn verify(&self) -> Result<Vec<Discrepancy>> {
@@ -207,12 +217,14 @@ impl SyncStore for SqliteStore {
 
     async fn durability(&self) -> Result<Durability> {
         let lost = Survival::MayBeLost;
-        if self.pools.in_memory {
+        if self.connections.in_memory {
             return Ok(Durability { process_crash: lost, power_loss: lost, failover: lost });
         }
-        let mut connection = self.pools.writing.acquire().await.map_err(before_commit)?;
-        let synchronous: i64 = pragma(&mut connection, "synchronous").await?;
-        let journal: String = pragma(&mut connection, "journal_mode").await?;
+        // All connections are opened with the same settings.
+        let mut reader = self.reader().await?;
+        let synchronous: Result<i64> = pragma(&mut reader, "synchronous").await;
+        let journal: Result<String> = pragma(&mut reader, "journal_mode").await;
+        let (synchronous, journal) = (synchronous?, reader.with(journal)?);
         // 2 is FULL, 3 is EXTRA.
         let waits = synchronous >= 2 && journal == "wal";
         let power_loss = if waits { Survival::Kept } else { lost };

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sqlx::{SqliteConnection, SqlitePool, query};
+use sqlx::{SqliteConnection, query};
 use sync_tracker_core::{Error, ErrorKind, Key, Result, StoreClock, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::error::{Phase, STORE, failed, is_busy};
+use crate::connections::Connections;
+use crate::error::{Phase, STORE, failed, is_broken, is_busy};
 use crate::session::Session;
 
 /// Something that is written in one step. It may be run more than once, each time as if the one
@@ -37,9 +38,9 @@ pub(crate) struct Writer(mpsc::Sender<Box<dyn Waiting>>);
 
 impl Writer {
     /// Starts the task that writes, which ends with the last clone of this.
-    pub(crate) fn start(pool: SqlitePool, clock: StoreClock, patience: Duration) -> Self {
+    pub(crate) fn start(connections: Connections, clock: StoreClock, patience: Duration) -> Self {
         let (sender, mut waiting) = mpsc::channel::<Box<dyn Waiting>>(GROUP);
-        let task = Task { pool, clock, patience };
+        let task = Task { connections, clock, patience };
         tokio::spawn(async move {
             let mut group = Vec::with_capacity(GROUP);
             while waiting.recv_many(&mut group, GROUP).await > 0 {
@@ -106,7 +107,7 @@ enum Failure {
 }
 
 struct Task {
-    pool: SqlitePool,
+    connections: Connections,
     clock: StoreClock,
     /// How long to wait for other processes.
     patience: Duration,
@@ -141,19 +142,31 @@ impl Task {
 
     /// Carries out calls in one transaction.
     async fn together(&self, calls: &mut [Box<dyn Waiting>]) -> Result<(), Failure> {
+        let before = |cause| Failure::Transaction(Arc::new(cause), Phase::Before);
+        let mut connection = self.connections.lend().await.map_err(before)?;
+        let end = self.transaction(&mut connection, calls).await;
+        let works = !matches!(&end, Err(Failure::Transaction(cause, _)) if is_broken(cause));
+        connection.end(works);
+        end
+    }
+
+    async fn transaction(
+        &self,
+        on: &mut SqliteConnection,
+        calls: &mut [Box<dyn Waiting>],
+    ) -> Result<(), Failure> {
         let transaction = |phase| move |cause| Failure::Transaction(Arc::new(cause), phase);
-        let mut connection = self.pool.acquire().await.map_err(transaction(Phase::Before))?;
-        if let Err(cause) = begin(&mut connection, self.patience).await {
+        if let Err(cause) = begin(on, self.patience).await {
             // If a transaction was left open that could not be rolled back, it can be now, or never.
-            roll_back(&mut connection).await;
+            roll_back(on).await;
             return Err(transaction(Phase::Before)(cause));
         }
-        if let Err(error) = self.write(&mut connection, calls).await {
-            roll_back(&mut connection).await;
+        if let Err(error) = self.write(on, calls).await {
+            roll_back(on).await;
             return Err(Failure::Call(error));
         }
-        if let Err(cause) = query("COMMIT").execute(&mut *connection).await {
-            roll_back(&mut connection).await;
+        if let Err(cause) = query("COMMIT").execute(&mut *on).await {
+            roll_back(on).await;
             return Err(transaction(Phase::Commit)(cause));
         }
         Ok(())

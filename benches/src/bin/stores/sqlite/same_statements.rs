@@ -39,13 +39,16 @@ const LEASE: i64 = 3_600_000;
 
 impl SameStatements {
     pub(crate) fn new(connections: Connections, population: Population) -> Self {
-        let page = format!(
-            "{} AND (r.entity_type, r.entity_id) > (?, ?)
-                AND substr(r.entity_type, 1, 13) <> 'sync-tracker/' AND r.status = ? \
-             AND r.status <> 'synced' AND +r.due_at <= ? \
-             ORDER BY r.entity_type, r.entity_id LIMIT ?",
-            statements::LIST
-        );
+        let walks = WAITING.map(|status| {
+            format!(
+                "SELECT * FROM ({} AND (r.entity_type, r.entity_id) > (?2, ?3)
+                AND substr(r.entity_type, 1, 13) <> 'sync-tracker/' AND +r.due_at <= ?5 \
+                AND r.status = '{status}' AND r.status <> 'synced' \
+                ORDER BY r.entity_type, r.entity_id LIMIT ?4)",
+                statements::LIST
+            )
+        });
+        let page = walks.join(" UNION ALL ");
         Self { connections, population, page }
     }
 
@@ -125,33 +128,20 @@ impl SameStatements {
         let now = Timestamp::now().as_millis();
         // One more than fits.
         let limit = i64::try_from(limit)? + 1;
-        let mut read = 0;
-        for status in WAITING {
-            let statement = query(AssertSqlSafe(self.page.clone()))
-                .bind(self.population.source().as_str())
-                .bind("")
-                .bind("")
-                .bind(status)
-                .bind(now)
-                .bind(limit);
-            for row in statement.fetch_all(&mut *on).await? {
-                std::hint::black_box(cells(&row)?);
-                read += 1;
-            }
-        }
-        Ok(read)
+        let statement = query(AssertSqlSafe(self.page.clone()))
+            .bind(self.population.source().as_str())
+            .bind("")
+            .bind("")
+            .bind(limit)
+            .bind(now);
+        read(on, statement).await
     }
 
     async fn statistics(&self, on: &mut SqliteConnection) -> Result<usize, Failure> {
         let source = self.population.source().as_str();
         let now = Timestamp::now().as_millis();
-        let counts = query(statements::COUNTS).bind(source).fetch_all(&mut *on).await?;
-        for status in WAITING {
-            let statement = query(statements::NOT_DUE_YET).bind(source).bind(status).bind(now);
-            statement.fetch_one(&mut *on).await?;
-        }
-        query(statements::OLDEST_PENDING).bind(source).fetch_optional(&mut *on).await?;
-        Ok(usize::from(!counts.is_empty()))
+        let statement = query(statements::STATISTICS).bind(source).bind(now);
+        Ok(usize::from(!statement.fetch_all(&mut *on).await?.is_empty()))
     }
 }
 
