@@ -84,3 +84,7 @@ mod writes;
 
 pub use self::config::{SqliteOptions, Synchronous};
 pub use self::store::SqliteStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sqlite.md")]
+mod operating {}
