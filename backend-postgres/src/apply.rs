@@ -9,7 +9,7 @@ use sync_tracker_core::{
 };
 
 use crate::compose::{State, Target};
-use crate::connections::{Connections, fetch};
+use crate::connections::Connections;
 use crate::error::{Effect, Failed};
 use crate::row;
 use crate::store::{PostgresStore, TRIES, column, crowded, instant};
@@ -32,8 +32,7 @@ impl Way<'_> {
         match self {
             Self::Ours(connections) => connections.fetch(query, effect).await,
             Self::Theirs(connection, connections) => {
-                let (deadline, limit) = (connections.deadline(), connections.limit());
-                let answer = fetch(connection, query, effect, deadline, limit).await;
+                let answer = connections.fetch_on(connection, query).await;
                 // The transaction is over: what to do again is up to the caller.
                 answer.map_err(|failed| Failed { again: false, ..failed })
             }

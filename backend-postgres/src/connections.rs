@@ -1,4 +1,4 @@
-//! Connections: held ones of our own, or the pool of an application.
+//! Connections: held ones of our own, or the pool of an application, and transactions on them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{ConnectOptions, Connection, Executor, PgPool, Postgres};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgPool, Postgres, raw_sql};
 use sync_tracker_core::Result;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -20,6 +20,8 @@ use crate::error::{Effect, Failed, Fate, connecting, late, sent};
 pub(crate) struct Connections {
     from: From,
     limit: Duration,
+    /// What begins the transaction that each statement is sent in, if it needs one.
+    frame: Option<Arc<str>>,
 }
 
 #[derive(Clone)]
@@ -43,19 +45,17 @@ pub(crate) struct Held {
 const COURTESY: Duration = Duration::from_millis(250);
 
 /// A connection on loan. Dropped half-way it comes back once the server has answered what was asked
-/// on it, as a pool of the driver's does it.
-pub(crate) enum Lent {
-    Held(Loan),
-    Pool(PoolConnection<Postgres>),
-}
-
-/// One of the held connections. There is one until it is given back.
-pub(crate) struct Loan {
-    connection: Option<PgConnection>,
-    home: Arc<Held>,
-    permit: Option<OwnedSemaphorePermit>,
+/// on it, and has taken back a transaction that was begun.
+pub(crate) struct Lent {
+    /// There is one until it is given back.
+    link: Option<Link>,
     limit: Duration,
     in_transaction: bool,
+}
+
+enum Link {
+    Held { connection: PgConnection, home: Arc<Held>, permit: OwnedSemaphorePermit },
+    Pool(PoolConnection<Postgres>),
 }
 
 impl Connections {
@@ -63,30 +63,33 @@ impl Connections {
         let permits = Arc::new(Semaphore::new(connections.max(1)));
         let held =
             Held { options, idle: Mutex::default(), permits, dropped: watch::Sender::new(0) };
-        Self { from: From::Held(Arc::new(held)), limit }
+        Self { from: From::Held(Arc::new(held)), limit, frame: None }
     }
 
     pub(crate) fn pool(pool: PgPool, limit: Duration) -> Self {
-        Self { from: From::Pool(pool), limit }
+        Self { from: From::Pool(pool), limit, frame: None }
     }
 
-    /// How long a call may take.
-    pub(crate) fn limit(&self) -> Duration {
-        self.limit
+    /// Sends each statement in a transaction of its own that begins with this text, and prepares
+    /// none: behind a pooler the next transaction may be on another connection.
+    pub(crate) fn in_frames(self, begin: &str) -> Self {
+        Self { frame: Some(begin.into()), ..self }
     }
 
-    pub(crate) fn deadline(&self) -> Instant {
+    fn deadline(&self) -> Instant {
         Instant::now() + self.limit
     }
 
-    pub(crate) async fn lend(&self, deadline: Instant) -> Result<Lent> {
+    async fn lend(&self, deadline: Instant) -> Result<Lent> {
         let lent = async {
             match &self.from {
-                From::Pool(pool) => Ok(Lent::Pool(pool.acquire().await.map_err(connecting)?)),
-                From::Held(held) => held.lend(self.limit).await,
+                From::Pool(pool) => Ok(Link::Pool(pool.acquire().await.map_err(connecting)?)),
+                From::Held(held) => held.lend().await,
             }
         };
-        timeout_at(deadline, lent).await.unwrap_or_else(|_| Err(late(self.limit, None)))
+        let link = timeout_at(deadline, lent).await;
+        let link = link.unwrap_or_else(|_| Err(late(self.limit, None)))?;
+        Ok(Lent { link: Some(link), limit: self.limit, in_transaction: false })
     }
 
     /// Sends one statement and gets its rows.
@@ -95,16 +98,48 @@ impl Connections {
         query: Query<'_, Postgres, PgArguments>,
         effect: Effect,
     ) -> Result<Vec<PgRow>, Failed> {
+        if self.frame.is_some() {
+            let mut transaction = self.begin().await?;
+            let rows = transaction.fetch(query).await;
+            return match rows {
+                Ok(rows) => transaction.commit(effect).await.map(|()| rows),
+                Err(failed) => transaction.failed(failed),
+            };
+        }
         let deadline = self.deadline();
         let mut lent = self.lend(deadline).await?;
         let rows = fetch(lent.connection()?, query, effect, deadline, self.limit).await;
         lent.end(rows.as_ref().err().map_or(Fate::Sound, |failed| failed.fate));
         rows
     }
+
+    /// Sends one statement on a connection of the caller's and gets its rows.
+    pub(crate) async fn fetch_on(
+        &self,
+        connection: &mut PgConnection,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, Failed> {
+        let query = query.persistent(self.frame.is_none());
+        fetch(connection, query, Effect::None, self.deadline(), self.limit).await
+    }
+
+    /// Begins a transaction.
+    pub(crate) async fn begin(&self) -> Result<Transaction, Failed> {
+        let deadline = self.deadline();
+        let mut lent = self.lend(deadline).await?;
+        lent.in_transaction = true;
+        let persistent = self.frame.is_none();
+        let mut transaction = Transaction { lent, deadline, persistent };
+        let begin = self.frame.as_deref().unwrap_or("BEGIN ISOLATION LEVEL READ COMMITTED");
+        match transaction.run(begin, Effect::None).await {
+            Ok(()) => Ok(transaction),
+            Err(failed) => transaction.failed(failed),
+        }
+    }
 }
 
 /// Sends one statement on a connection and gets its rows.
-pub(crate) async fn fetch(
+async fn fetch(
     connection: &mut PgConnection,
     query: Query<'_, Postgres, PgArguments>,
     effect: Effect,
@@ -117,8 +152,67 @@ pub(crate) async fn fetch(
     }
 }
 
+/// A transaction on a connection of the store's. Dropped, it is rolled back.
+pub(crate) struct Transaction {
+    lent: Lent,
+    deadline: Instant,
+    persistent: bool,
+}
+
+impl Transaction {
+    /// Sends one statement and gets its rows.
+    pub(crate) async fn fetch(
+        &mut self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, Failed> {
+        let (query, limit) = (query.persistent(self.persistent), self.lent.limit);
+        fetch(self.lent.connection()?, query, Effect::None, self.deadline, limit).await
+    }
+
+    /// Sends statements without values.
+    pub(crate) async fn run(&mut self, script: &str, effect: Effect) -> Result<(), Failed> {
+        let limit = self.lent.limit;
+        let script = raw_sql(AssertSqlSafe(script.to_owned()));
+        match timeout_at(self.deadline, script.execute(self.lent.connection()?)).await {
+            Ok(done) => done.map(drop).map_err(|cause| sent(cause, effect)),
+            Err(_) => Err(Failed { fate: Fate::Busy, ..late(limit, Some(effect)).into() }),
+        }
+    }
+
+    pub(crate) fn connection(&mut self) -> Result<&mut PgConnection> {
+        self.lent.connection()
+    }
+
+    /// Commits what may have this effect.
+    pub(crate) async fn commit(mut self, effect: Effect) -> Result<(), Failed> {
+        match self.run("COMMIT", effect).await {
+            Ok(()) => {
+                self.lent.end(Fate::Sound);
+                Ok(())
+            }
+            Err(failed) => self.failed(failed),
+        }
+    }
+
+    pub(crate) async fn roll_back(mut self) -> Result<(), Failed> {
+        match self.run("ROLLBACK", Effect::None).await {
+            Ok(()) => {
+                self.lent.end(Fate::Sound);
+                Ok(())
+            }
+            Err(failed) => self.failed(failed),
+        }
+    }
+
+    /// It failed, so it is rolled back before the connection is used again.
+    pub(crate) fn failed<T>(self, failed: Failed) -> Result<T, Failed> {
+        self.lent.end(if failed.fate == Fate::Sound { Fate::Busy } else { failed.fate });
+        Err(failed)
+    }
+}
+
 impl Held {
-    async fn lend(self: &Arc<Self>, limit: Duration) -> Result<Lent> {
+    async fn lend(self: &Arc<Self>) -> Result<Link> {
         if *self.dropped.borrow() > 0 {
             let mut dropped = self.dropped.subscribe();
             // Else it goes on beside them.
@@ -132,8 +226,7 @@ impl Held {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(connecting)?,
         };
-        let (connection, permit, home) = (Some(connection), Some(permit), Arc::clone(self));
-        Ok(Lent::Held(Loan { connection, home, permit, limit, in_transaction: false }))
+        Ok(Link::Held { connection, home: Arc::clone(self), permit })
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {
@@ -141,64 +234,70 @@ impl Held {
     }
 }
 
-impl Lent {
-    pub(crate) fn connection(&mut self) -> Result<&mut PgConnection> {
+impl Link {
+    fn connection(&mut self) -> &mut PgConnection {
         match self {
-            Self::Held(loan) => {
-                loan.connection.as_mut().ok_or_else(|| connecting(sqlx::Error::PoolClosed))
-            }
-            Self::Pool(connection) => Ok(connection),
-        }
-    }
-
-    /// What is asked from now on is part of a transaction.
-    pub(crate) fn begin(&mut self) {
-        if let Self::Held(loan) = self {
-            loan.in_transaction = true;
-        }
-    }
-
-    pub(crate) fn end(self, fate: Fate) {
-        let Self::Held(mut loan) = self else { return };
-        match fate {
-            Fate::Sound => {
-                if let Some(connection) = loan.connection.take() {
-                    loan.home.idle().push(connection);
-                }
-            }
-            Fate::Broken => {
-                loan.connection = None;
-                // What broke one connection most likely broke those that wait.
-                loan.home.idle().clear();
-            }
-            Fate::Busy => {}
+            Self::Held { connection, .. } => connection,
+            Self::Pool(connection) => connection,
         }
     }
 }
 
-impl Drop for Loan {
+impl Lent {
+    fn connection(&mut self) -> Result<&mut PgConnection> {
+        let closed = || connecting(sqlx::Error::PoolClosed);
+        self.link.as_mut().map(Link::connection).ok_or_else(closed)
+    }
+
+    fn end(mut self, fate: Fate) {
+        match (fate, self.link.take()) {
+            (Fate::Sound, Some(Link::Held { connection, home, permit })) => {
+                home.idle().push(connection);
+                drop(permit);
+            }
+            // What broke one connection most likely broke those that wait.
+            (Fate::Broken, Some(Link::Held { home, .. })) => home.idle().clear(),
+            (Fate::Busy, link) => self.link = link,
+            // The pool finds out by itself.
+            (Fate::Sound | Fate::Broken, _) => {}
+        }
+    }
+}
+
+impl Drop for Lent {
     fn drop(&mut self) {
-        let (Some(mut connection), Some(permit)) = (self.connection.take(), self.permit.take())
-        else {
+        let Some(mut link) = self.link.take() else { return };
+        let in_transaction = self.in_transaction;
+        if matches!(&link, Link::Pool(_)) && !in_transaction {
             return;
-        };
+        }
         // Without a runtime it is closed.
         let Ok(runtime) = Handle::try_current() else { return };
-        let home = Arc::clone(&self.home);
-        let (limit, in_transaction) = (self.limit, self.in_transaction);
-        let answered = Answered::awaited(&home);
+        let limit = self.limit;
+        let answered = match &link {
+            Link::Held { home, .. } => Some(Answered::awaited(home)),
+            Link::Pool(_) => None,
+        };
         runtime.spawn(async move {
             // Answers that are on their way come before this one.
             let free = async {
                 if in_transaction {
-                    connection.execute("ROLLBACK").await?;
+                    link.connection().execute("ROLLBACK").await?;
                 }
-                connection.ping().await
+                link.connection().ping().await
             };
-            if matches!(timeout(limit, free).await, Ok(Ok(()))) {
-                home.idle().push(connection);
+            let is_free = matches!(timeout(limit, free).await, Ok(Ok(())));
+            match link {
+                Link::Held { connection, home, permit } => {
+                    if is_free {
+                        home.idle().push(connection);
+                    }
+                    drop(permit);
+                }
+                Link::Pool(mut connection) if !is_free => connection.close_on_drop(),
+                Link::Pool(_) => {}
             }
-            drop((permit, answered));
+            drop(answered);
         });
     }
 }
@@ -227,7 +326,7 @@ impl fmt::Debug for Connections {
             From::Held(held) => debug.field("to", &Server(&held.options)),
             From::Pool(_) => debug.field("to", &"the application's pool"),
         };
-        debug.field("limit", &self.limit).finish()
+        debug.field("limit", &self.limit).field("in_frames", &self.frame.is_some()).finish()
     }
 }
 

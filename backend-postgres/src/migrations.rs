@@ -1,11 +1,12 @@
 //! The schema, and how it gets there.
 
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 use sync_tracker_core::{Error, ErrorKind, Result};
 
-use crate::error::{Effect, Failed, STORE, sent};
+use crate::connections::{Connections, Transaction};
+use crate::error::{Effect, Failed, STORE};
 use crate::names::Names;
+use crate::store::{column, first};
 
 /// The version of the schema: a newer minor one is one that this store can work with.
 const MAJOR: i32 = 1;
@@ -24,32 +25,46 @@ pub(crate) fn as_sql(names: &Names) -> String {
 }
 
 /// Brings the schema up to date, in one transaction, while others that want to wait.
-pub(crate) async fn migrate(connection: &mut PgConnection, names: &Names) -> Result<()> {
-    if is_current(version(connection, names).await?)? {
-        return Ok(());
+pub(crate) async fn migrate(connections: &Connections, names: &Names) -> Result<()> {
+    let mut transaction = connections.begin().await?;
+    match steps(&mut transaction, names).await {
+        // Most of the time there is nothing to do, and then nothing is written.
+        Ok(None) => transaction.roll_back().await?,
+        Ok(Some(script)) => match transaction.run(&script, Effect::None).await {
+            // What a migration was cut off at is begun again by the next.
+            Ok(()) => transaction.commit(Effect::None).await?,
+            Err(failed) => transaction.failed(failed)?,
+        },
+        Err(failed) => transaction.failed(failed)?,
     }
-    let mut script = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_catalog.pg_advisory_xact_lock({LOCK});"
-    );
-    send(connection, &script).await?;
-    let there = version(connection, names).await?;
+    Ok(())
+}
+
+/// What leads to the current version, if anything is to be done.
+async fn steps(transaction: &mut Transaction, names: &Names) -> Result<Option<String>, Failed> {
+    if is_current(version(transaction, names).await?)? {
+        return Ok(None);
+    }
+    let lock = format!("SELECT pg_catalog.pg_advisory_xact_lock({LOCK})");
+    transaction.run(&lock, Effect::None).await?;
+    let there = version(transaction, names).await?;
     if is_current(there)? {
-        return send(connection, "ROLLBACK").await;
+        return Ok(None);
     }
-    script.clear();
     // Who may not create a schema may still have been given one.
     let named = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
-    let row = sqlx::query(named).bind(names.schema()).fetch_one(&mut *connection).await;
-    if !row.and_then(|row| row.try_get(0)).map_err(failed)? {
-        script = format!("CREATE SCHEMA \"{}\";", names.schema());
-    }
+    let rows = transaction.fetch(sqlx::query(named).bind(names.schema())).await?;
+    let mut script = if column(first(&rows)?, 0)? {
+        String::new()
+    } else {
+        format!("CREATE SCHEMA \"{}\";", names.schema())
+    };
     for (minor, step) in STEPS {
         if there.is_none_or(|(_, reached)| reached < minor) {
             script.push_str(&names.fill(step));
         }
     }
-    send(connection, &script).await?;
-    send(connection, "COMMIT").await
+    Ok(Some(script))
 }
 
 /// Whether there is nothing to do.
@@ -66,29 +81,21 @@ fn is_current(there: Option<(i32, i32)>) -> Result<bool> {
 }
 
 /// The version of the schema that is there.
-async fn version(connection: &mut PgConnection, names: &Names) -> Result<Option<(i32, i32)>> {
+async fn version(
+    transaction: &mut Transaction,
+    names: &Names,
+) -> Result<Option<(i32, i32)>, Failed> {
     // Not by to_regclass: that may not know yet what was made while this waited for the lock.
     let there = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                  WHERE n.nspname = $1 AND c.relname = $2)";
     let query = sqlx::query(there).bind(names.schema()).bind(names.version_table());
-    let row = query.fetch_one(&mut *connection).await;
-    if !row.and_then(|row| row.try_get(0)).map_err(failed)? {
+    let rows = transaction.fetch(query).await?;
+    if !column::<bool>(first(&rows)?, 0)? {
         return Ok(None);
     }
     let text = AssertSqlSafe(names.fill("SELECT major, minor FROM {schema_version}"));
-    let row = sqlx::query(text).fetch_one(&mut *connection).await;
-    let version = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-    version.map(Some).map_err(failed)
-}
-
-async fn send(connection: &mut PgConnection, script: &str) -> Result<()> {
-    let script = AssertSqlSafe(script.to_owned());
-    sqlx::raw_sql(script).execute(connection).await.map(drop).map_err(failed)
-}
-
-/// What a migration was cut off at is begun again by the next.
-fn failed(cause: sqlx::Error) -> Error {
-    let Failed { error, .. } = sent(cause, Effect::None);
-    error.in_operation("migrate")
+    let rows = transaction.fetch(sqlx::query(text)).await?;
+    let row = first(&rows)?;
+    Ok(Some((column(row, 0)?, column(row, 1)?)))
 }

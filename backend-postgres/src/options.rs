@@ -9,7 +9,6 @@ use sqlx::{ConnectOptions, PgPool};
 use sync_tracker_core::{Error, Result, StoreClock};
 
 use crate::connections::{Connections, Server};
-use crate::error::{Fate, late};
 use crate::migrations;
 use crate::names::Names;
 use crate::statements::Statements;
@@ -34,6 +33,7 @@ pub struct PostgresOptions {
     table: String,
     connections: usize,
     deadline: Duration,
+    behind_pooler: bool,
     migrate: bool,
     clock: StoreClock,
 }
@@ -70,6 +70,7 @@ impl PostgresOptions {
             table: Self::DEFAULT_TABLE.into(),
             connections: Self::DEFAULT_CONNECTIONS,
             deadline: Self::DEFAULT_DEADLINE,
+            behind_pooler: false,
             migrate: true,
             clock: StoreClock::Server,
         }
@@ -94,6 +95,15 @@ impl PostgresOptions {
     /// How long a call may take, waiting for a connection and for locks included.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// Whether between the store and the server is a pooler that gives each transaction any of its
+    /// connections, such as PgBouncer whose `pool_mode` is `transaction`.
+    ///
+    /// Nothing is then kept in a session: each statement is in a transaction of its own that sets
+    /// what it rests on, and nothing is prepared. A call takes four round trips instead of one.
+    pub fn behind_transaction_pooler(self, behind_pooler: bool) -> Self {
+        Self { behind_pooler, ..self }
     }
 
     /// Whether opening makes the tables and brings them up to date, which it does unless it was
@@ -126,7 +136,14 @@ impl PostgresOptions {
     /// - [`Unsupported`](sync_tracker_core::ErrorKind::Unsupported): the server refuses the role,
     ///   or the schema is of a newer major version.
     pub async fn open(self) -> Result<PostgresStore> {
-        let connect = pinned(self.connect.clone(), self.deadline);
+        let connect = if self.behind_pooler {
+            // A pooler knows none of these, and refuses a client that sends them.
+            self.connect.clone().extra_float_digits(None)
+        } else {
+            pinned(self.connect.clone(), self.deadline)
+        };
+        let connect =
+            connect.statement_cache_capacity(Statements::MAX_SHAPES).disable_statement_logging();
         let connections = Connections::held(connect, self.connections, self.deadline);
         self.open_with(connections).await
     }
@@ -148,16 +165,14 @@ impl PostgresOptions {
 
     async fn open_with(self, connections: Connections) -> Result<PostgresStore> {
         let names = Names::new(&self.schema, &self.table)?;
+        let connections = if self.behind_pooler {
+            connections.in_frames(&frame(self.deadline))
+        } else {
+            connections
+        };
         if self.migrate {
-            let deadline = connections.deadline();
-            let mut lent = connections.lend(deadline).await?;
-            lent.begin();
-            let migrated = migrations::migrate(lent.connection()?, &names);
-            let migrated = tokio::time::timeout_at(deadline, migrated).await;
-            let migrated = migrated.unwrap_or_else(|_| Err(late(self.deadline, None)));
-            // A transaction may be open.
-            lent.end(if migrated.is_ok() { Fate::Sound } else { Fate::Busy });
-            migrated?;
+            let migrated = migrations::migrate(&connections, &names).await;
+            migrated.map_err(|error| error.in_operation("migrate"))?;
         }
         let statements = Arc::new(Statements::new(names));
         Ok(PostgresStore { connections, statements, clock: self.clock })
@@ -165,35 +180,47 @@ impl PostgresOptions {
 }
 
 /// What a role or a database may have set otherwise, and statements rest on.
-fn pinned(options: PgConnectOptions, deadline: Duration) -> PgConnectOptions {
+fn settings(deadline: Duration) -> [(&'static str, String); 7] {
     let limit = deadline.as_millis().clamp(1, 86_400_000).to_string();
-    options
-        .options([
-            ("default_transaction_isolation", "read committed"),
-            ("default_transaction_read_only", "off"),
-            ("default_transaction_deferrable", "off"),
-            ("synchronous_commit", "on"),
-            ("timezone", "UTC"),
-            ("search_path", "pg_catalog"),
-            ("statement_timeout", &*limit),
-            ("lock_timeout", "0"),
-            ("idle_in_transaction_session_timeout", &*limit),
-            ("jit", "off"),
-        ])
-        .statement_cache_capacity(Statements::MAX_SHAPES)
-        .disable_statement_logging()
+    [
+        ("synchronous_commit", "on".to_owned()),
+        ("timezone", "UTC".to_owned()),
+        ("search_path", "pg_catalog".to_owned()),
+        ("statement_timeout", limit.clone()),
+        ("lock_timeout", "0".to_owned()),
+        ("idle_in_transaction_session_timeout", limit),
+        ("jit", "off".to_owned()),
+    ]
+}
+
+/// Sets them for every session.
+fn pinned(options: PgConnectOptions, deadline: Duration) -> PgConnectOptions {
+    options.options(settings(deadline)).options([
+        ("default_transaction_isolation", "read committed"),
+        ("default_transaction_read_only", "off"),
+        ("default_transaction_deferrable", "off"),
+    ])
+}
+
+/// Begins a transaction that has them.
+fn frame(deadline: Duration) -> String {
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    let set = |(name, value): (&str, String)| format!("; SET LOCAL {name} = '{value}'");
+    settings(deadline).map(set).iter().fold(begin.to_owned(), |frame, set| frame + set)
 }
 
 /// Without the password.
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connect, schema, table, connections, deadline, migrate, clock } = self;
+        let Self { connect, schema, table, connections, deadline, behind_pooler, migrate, clock } =
+            self;
         f.debug_struct("PostgresOptions")
             .field("server", &Server(connect))
             .field("schema", schema)
             .field("table", table)
             .field("connections", connections)
             .field("deadline", deadline)
+            .field("behind_pooler", behind_pooler)
             .field("migrate", migrate)
             .field("clock", clock)
             .finish()

@@ -1,17 +1,13 @@
 //! Imports, removals and renamings.
 
-use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
 use sync_tracker_core::{
     ExternalId, Guard, Imported, Key, Refusal, Removal, Renamed, Result, SyncRecord, Timestamp,
 };
-use tokio::time::Instant;
 
 use crate::apply::{Answer, Way, keyed};
 use crate::compose::{State, Target, removal};
-use crate::connections::{Lent, fetch};
-use crate::error::{Effect, Failed, Fate};
+use crate::connections::Transaction;
+use crate::error::{Effect, Failed};
 use crate::row;
 use crate::store::{PostgresStore, TRIES, column, crowded, instant};
 use crate::value::change_id;
@@ -77,26 +73,19 @@ impl PostgresStore {
     pub(crate) async fn move_record(&self, from: &Key, to: &Key) -> Result<Renamed> {
         let mut failure = None;
         for _ in 0..TRIES {
-            let deadline = self.connections.deadline();
-            let mut transaction =
-                Transaction { lent: self.connections.lend(deadline).await?, deadline, store: self };
-            transaction.lent.begin();
-            match self.move_in(&mut transaction, from, to).await {
-                Ok(renamed) => {
-                    let end = if renamed == Renamed::Moved { "COMMIT" } else { "ROLLBACK" };
-                    transaction.send(sqlx::query(end), Effect::Write).await?;
-                    transaction.lent.end(Fate::Sound);
-                    return Ok(renamed);
-                }
-                Err(failed) => {
-                    // What is not ended well is rolled back before it is used again.
-                    let fate = if failed.fate == Fate::Sound { Fate::Busy } else { failed.fate };
-                    transaction.lent.end(fate);
-                    if !failed.again {
-                        return Err(failed.into());
+            let moved = async {
+                let mut transaction = self.connections.begin().await?;
+                match self.move_in(&mut transaction, from, to).await {
+                    Ok(Renamed::Moved) => {
+                        transaction.commit(Effect::Write).await.map(|()| Renamed::Moved)
                     }
-                    failure = Some(failed);
+                    Ok(other) => transaction.roll_back().await.map(|()| other),
+                    Err(failed) => transaction.failed(failed),
                 }
+            };
+            match moved.await {
+                Err(failed) if failed.again => failure = Some(failed),
+                other => return other.map_err(Into::into),
             }
         }
         Err(failure.map_or_else(crowded, Into::into))
@@ -104,14 +93,13 @@ impl PostgresStore {
 
     async fn move_in(
         &self,
-        transaction: &mut Transaction<'_>,
+        transaction: &mut Transaction,
         from: &Key,
         to: &Key,
     ) -> Result<Renamed, Failed> {
-        transaction.send(sqlx::query("BEGIN ISOLATION LEVEL READ COMMITTED"), Effect::None).await?;
         let query = self.statements.lock_two.query().bind(self.clock());
         let query = keyed(keyed(query, from), to);
-        let rows = transaction.send(query, Effect::None).await?;
+        let rows = transaction.fetch(query).await?;
         let (mut record, mut other, mut now) = (None, false, Timestamp::MIN);
         for row in &rows {
             now = instant(column(row, 0)?)?;
@@ -136,13 +124,13 @@ impl PostgresStore {
         let (ids, held) = (ids_of(&record), record.holds_external_ids());
         let query = keyed(self.statements.hold.query(), from);
         let query = query.bind(ids.clone()).bind(held).bind(none.clone()).bind(true);
-        transaction.send(query, Effect::None).await?;
+        transaction.fetch(query).await?;
         let query = keyed(self.statements.hold.query(), to);
         let query = query.bind(none).bind(true).bind(ids).bind(held);
-        let rows = transaction.send(query, Effect::None).await?;
+        let rows = transaction.fetch(query).await?;
         if !column::<bool>(crate::store::first(&rows)?, 0)? {
             let moved = record.renamed(to);
-            let mut way = Way::Theirs(transaction.lent.connection()?, &self.connections);
+            let mut way = Way::Theirs(transaction.connection()?, &self.connections);
             let taken = self.taken(&mut way, None, &moved).await?;
             let first = moved.external_ids().next().cloned();
             let unknown = first.map(|id| Refusal::ExternalIdTaken { id, by: None });
@@ -152,29 +140,11 @@ impl PostgresStore {
             };
         }
         let query = keyed(keyed(self.statements.rename.query(), from), to);
-        match transaction.send(query, Effect::None).await {
+        match transaction.fetch(query).await {
             Ok(_) => Ok(Renamed::Moved),
             // A record was made there since.
             Err(failed) if failed.is_duplicate => Ok(Renamed::Refused(Refusal::AlreadyExists)),
             Err(failed) => Err(failed),
         }
-    }
-}
-
-/// A transaction on a connection of the store's.
-struct Transaction<'s> {
-    lent: Lent,
-    deadline: Instant,
-    store: &'s PostgresStore,
-}
-
-impl Transaction<'_> {
-    async fn send(
-        &mut self,
-        query: Query<'_, Postgres, PgArguments>,
-        effect: Effect,
-    ) -> Result<Vec<PgRow>, Failed> {
-        let limit = self.store.connections.limit();
-        fetch(self.lent.connection()?, query, effect, self.deadline, limit).await
     }
 }

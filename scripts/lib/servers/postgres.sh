@@ -21,6 +21,7 @@ postgres_program() {
 
 postgres_needs() {
     postgres_program initdb >/dev/null || needs_package postgresql "the PostgreSQL server"
+    has_command openssl || needs_package openssl "the certificate of the PostgreSQL server"
 }
 
 postgres_is_healthy() {
@@ -32,24 +33,30 @@ postgres_start() {
     local base password
     base=$(choose_base postgres 0)
     password=$(head -c 16 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
-    postgres_make_home
+    make_home_for_postgres postgres
     postgres_make_data "$password"
+    postgres_make_certificates
     launch postgres postgres "${AS_POSTGRES[@]}" "$(postgres_program postgres)" \
         -D "$STATE_DIR/postgres/home/data" -p "$base" -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories= -c max_connections=200
+        -c unix_socket_directories= -c max_connections=200 -c ssl=on \
+        -c ssl_cert_file="$STATE_DIR/postgres/home/server.crt" \
+        -c ssl_key_file="$STATE_DIR/postgres/home/server.key"
     wait_until 30 postgres postgres_is_healthy
-    publish postgres \
-        "SYNC_TRACKER_POSTGRES_URL=postgres://sync_tracker:$password@127.0.0.1:$base/postgres"
+    local url=postgres://sync_tracker:$password@127.0.0.1:$base/postgres
+    local verified="sslmode=verify-full&sslrootcert=$STATE_DIR/postgres/authority.crt"
+    publish postgres "SYNC_TRACKER_POSTGRES_URL=$url" \
+        "SYNC_TRACKER_POSTGRES_TLS_URL=$url?$verified"
 }
 
-postgres_make_home() {
-    local home=$STATE_DIR/postgres/home owner=()
+# A folder for a server that refuses to run as root.
+make_home_for_postgres() {
+    local server=$1 home=$STATE_DIR/$1/home owner=()
     if ((EUID == 0)); then
         id postgres >/dev/null 2>&1 ||
-            die "PostgreSQL refuses to run as root, and there is no user postgres to run it"
+            die "$server refuses to run as root, and there is no user postgres to run it"
         owner=(--owner=postgres --group=postgres)
     fi
-    chmod 711 -- "$STATE_DIR/postgres"
+    chmod 711 -- "$STATE_DIR/$server"
     install -d -m 700 "${owner[@]}" -- "$home"
     "${AS_POSTGRES[@]}" test -w "$home" ||
         die "the user postgres cannot reach $home; name another place in SYNC_TRACKER_TEST_DIR"
@@ -64,4 +71,24 @@ postgres_make_data() {
         --username=sync_tracker --pwfile="$home/password" --auth=scram-sha-256 \
         --encoding=UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=en \
         >"$STATE_DIR/postgres/initdb.log" 2>&1
+}
+
+# An authority of its own, and a certificate by it for the address that the server listens on.
+postgres_make_certificates() {
+    local dir=$STATE_DIR/postgres home=$STATE_DIR/postgres/home
+    {
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 30 \
+            -subj "/CN=test authority" -keyout "$dir/authority.key" -out "$dir/authority.crt"
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj "/CN=127.0.0.1" \
+            -keyout "$dir/server.key" -out "$dir/server.csr"
+        openssl x509 -req -in "$dir/server.csr" -CA "$dir/authority.crt" \
+            -CAkey "$dir/authority.key" -CAcreateserial -days 30 -out "$dir/server.crt" \
+            -extfile <(echo "subjectAltName = IP:127.0.0.1, DNS:localhost")
+    } >"$dir/openssl.log" 2>&1
+    chmod 644 -- "$dir/authority.crt"
+    local file
+    for file in server.crt server.key; do
+        "${AS_POSTGRES[@]}" tee -- "$home/$file" <"$dir/$file" >/dev/null
+        "${AS_POSTGRES[@]}" chmod 600 -- "$home/$file"
+    done
 }
