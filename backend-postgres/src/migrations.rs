@@ -18,16 +18,42 @@ const STEPS: [(i32, &str); 1] = [(0, include_str!("sql/schema_1_0.sql"))];
 /// The same for all: whoever migrates any ledger of the database waits for the others.
 const LOCK: i64 = 0x7379_6e63_7472_6b72;
 
-/// Everything as plain SQL.
-pub(crate) fn as_sql(names: &Names) -> String {
-    let steps: String = STEPS.into_iter().map(|(_, step)| names.fill(step)).collect();
-    format!("CREATE SCHEMA IF NOT EXISTS \"{}\";\n\n{steps}", names.schema())
+/// What a schema is to be like.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) names: Names,
+    /// How many partitions the table of records has; none if it is one table.
+    pub(crate) partitions: u16,
+}
+
+impl Layout {
+    /// Everything as plain SQL.
+    pub(crate) fn as_sql(&self) -> String {
+        let steps: String = STEPS.into_iter().map(|(_, step)| self.fill(step)).collect();
+        format!("CREATE SCHEMA IF NOT EXISTS \"{}\";\n\n{steps}", self.names.schema())
+    }
+
+    fn fill(&self, step: &str) -> String {
+        // Room for rows that change where they are.
+        const STORAGE: &str = "WITH (fillfactor = 85)";
+        let modulus = self.partitions;
+        let partition = |remainder| {
+            format!(
+                "CREATE TABLE {} PARTITION OF {{records}}\n    \
+                 FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder}) {STORAGE};\n",
+                self.names.partition(remainder)
+            )
+        };
+        let partitions: String = (0..modulus).map(partition).collect();
+        let storage = if modulus == 0 { STORAGE } else { "PARTITION BY HASH (source)" };
+        self.names.fill(&step.replace("{storage}", storage).replace("{partitions}", &partitions))
+    }
 }
 
 /// Brings the schema up to date, in one transaction, while others that want to wait.
-pub(crate) async fn migrate(connections: &Connections, names: &Names) -> Result<()> {
+pub(crate) async fn migrate(connections: &Connections, layout: &Layout) -> Result<()> {
     let mut transaction = connections.begin().await?;
-    match steps(&mut transaction, names).await {
+    match steps(&mut transaction, layout).await {
         // Most of the time there is nothing to do, and then nothing is written.
         Ok(None) => transaction.roll_back().await?,
         Ok(Some(script)) => match transaction.run(&script, Effect::None).await {
@@ -41,7 +67,8 @@ pub(crate) async fn migrate(connections: &Connections, names: &Names) -> Result<
 }
 
 /// What leads to the current version, if anything is to be done.
-async fn steps(transaction: &mut Transaction, names: &Names) -> Result<Option<String>, Failed> {
+async fn steps(transaction: &mut Transaction, layout: &Layout) -> Result<Option<String>, Failed> {
+    let names = &layout.names;
     if is_current(version(transaction, names).await?)? {
         return Ok(None);
     }
@@ -61,7 +88,7 @@ async fn steps(transaction: &mut Transaction, names: &Names) -> Result<Option<St
     };
     for (minor, step) in STEPS {
         if there.is_none_or(|(_, reached)| reached < minor) {
-            script.push_str(&names.fill(step));
+            script.push_str(&layout.fill(step));
         }
     }
     Ok(Some(script))

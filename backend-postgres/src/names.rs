@@ -46,6 +46,12 @@ impl Names {
         format!("{}_schema_version", self.table)
     }
 
+    /// The name of a partition of the table of records.
+    pub(crate) fn partition(&self, number: u16) -> String {
+        let Self { schema, table } = self;
+        format!("\"{schema}\".\"{table}_part_{number}\"")
+    }
+
     /// Puts the names into the text of a statement, where they stand in braces.
     pub(crate) fn fill(&self, text: &str) -> String {
         let Self { schema, table } = self;
@@ -94,7 +100,11 @@ mod tests {
         let filled = names.fill(include_str!("sql/schema_1_0.sql"));
         assert!(filled.contains("CREATE TABLE \"ledger\".\"records\" ("), "{filled}");
         assert!(filled.contains("CREATE INDEX \"records_records_due\" ON \"ledger\".\"records\""));
-        let mut left = filled.match_indices("{").filter(|(at, _)| !filled[*at..].starts_with("{}"));
+        // An empty array, and what the layout fills in.
+        let others = ["{}", "{storage}", "{partitions}"];
+        let mut left = filled
+            .match_indices('{')
+            .filter(|(at, _)| !others.iter().any(|other| filled[*at..].starts_with(other)));
         assert_eq!(left.next(), None);
     }
 }

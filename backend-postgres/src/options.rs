@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, PgPool};
 use sync_tracker_core::{Error, Result, StoreClock};
 
 use crate::connections::{Connections, Server};
-use crate::migrations;
+use crate::migrations::{self, Layout};
 use crate::names::Names;
 use crate::statements::Statements;
 use crate::store::PostgresStore;
@@ -34,6 +34,7 @@ pub struct PostgresOptions {
     connections: usize,
     deadline: Duration,
     behind_pooler: bool,
+    partitions: u16,
     migrate: bool,
     clock: StoreClock,
 }
@@ -43,6 +44,8 @@ impl PostgresOptions {
     pub const DEFAULT_SCHEMA: &str = "sync_tracker";
     /// The table of records unless it was said otherwise.
     pub const DEFAULT_TABLE: &str = "records";
+    /// The most partitions.
+    pub const MAX_PARTITIONS: u16 = 1_024;
     /// How many connections unless it was said otherwise. More than 16 make it slower.
     pub const DEFAULT_CONNECTIONS: usize = 8;
     /// How long a call may take unless it was said otherwise.
@@ -71,6 +74,7 @@ impl PostgresOptions {
             connections: Self::DEFAULT_CONNECTIONS,
             deadline: Self::DEFAULT_DEADLINE,
             behind_pooler: false,
+            partitions: 0,
             migrate: true,
             clock: StoreClock::Server,
         }
@@ -95,6 +99,16 @@ impl PostgresOptions {
     /// How long a call may take, waiting for a connection and for locks included.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// How many partitions the table of records has, among which the sources are distributed by
+    /// their hash; 0 for one table, as it is unless it was said otherwise. It counts when the tables
+    /// are made, and changes nothing afterwards.
+    ///
+    /// All records of a source are in one partition. With partitions the server vacuums and indexes
+    /// many sources by parts; one large source gains nothing.
+    pub fn partitions(self, partitions: u16) -> Self {
+        Self { partitions, ..self }
     }
 
     /// Whether between the store and the server is a pooler that gives each transaction any of its
@@ -124,7 +138,7 @@ impl PostgresOptions {
     ///
     /// [`ErrorKind::Invalid`](sync_tracker_core::ErrorKind::Invalid) if a name breaks its limit.
     pub fn schema_sql(&self) -> Result<String> {
-        Ok(migrations::as_sql(&Names::new(&self.schema, &self.table)?))
+        Ok(self.layout()?.as_sql())
     }
 
     /// Opens the store on connections of its own. Needs a tokio runtime with its timer enabled.
@@ -163,18 +177,27 @@ impl PostgresOptions {
         self.open_with(connections).await
     }
 
-    async fn open_with(self, connections: Connections) -> Result<PostgresStore> {
+    fn layout(&self) -> Result<Layout> {
         let names = Names::new(&self.schema, &self.table)?;
+        if self.partitions > Self::MAX_PARTITIONS {
+            let limit = format!("{}", Self::MAX_PARTITIONS);
+            return Err(Error::invalid("partitions", format!("are {}", self.partitions), limit));
+        }
+        Ok(Layout { names, partitions: self.partitions })
+    }
+
+    async fn open_with(self, connections: Connections) -> Result<PostgresStore> {
+        let layout = self.layout()?;
         let connections = if self.behind_pooler {
             connections.in_frames(&frame(self.deadline))
         } else {
             connections
         };
         if self.migrate {
-            let migrated = migrations::migrate(&connections, &names).await;
+            let migrated = migrations::migrate(&connections, &layout).await;
             migrated.map_err(|error| error.in_operation("migrate"))?;
         }
-        let statements = Arc::new(Statements::new(names));
+        let statements = Arc::new(Statements::new(layout.names));
         Ok(PostgresStore { connections, statements, clock: self.clock })
     }
 }
@@ -212,8 +235,17 @@ fn frame(deadline: Duration) -> String {
 /// Without the password.
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connect, schema, table, connections, deadline, behind_pooler, migrate, clock } =
-            self;
+        let Self {
+            connect,
+            schema,
+            table,
+            connections,
+            deadline,
+            behind_pooler,
+            partitions,
+            migrate,
+            clock,
+        } = self;
         f.debug_struct("PostgresOptions")
             .field("server", &Server(connect))
             .field("schema", schema)
@@ -221,6 +253,7 @@ impl fmt::Debug for PostgresOptions {
             .field("connections", connections)
             .field("deadline", deadline)
             .field("behind_pooler", behind_pooler)
+            .field("partitions", partitions)
             .field("migrate", migrate)
             .field("clock", clock)
             .finish()

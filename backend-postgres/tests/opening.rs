@@ -5,9 +5,11 @@
 #[path = "postgres/mod.rs"]
 mod postgres;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
-use sync_tracker_core::{ErrorKind, Guard, Key, SyncStore, rules};
+use sync_tracker_core::{
+    ClaimId, ClaimRequest, ErrorKind, Guard, Key, Millis, Source, SyncStore, rules,
+};
 use sync_tracker_postgres::PostgresOptions;
 use tokio::task::JoinSet;
 
@@ -89,6 +91,64 @@ async fn the_view_shows_records_for_people() {
     let text = format!("SELECT status, entity_id FROM \"{}\".records_view", schema.name());
     let row = sqlx::query(AssertSqlSafe(text)).fetch_one(&mut connection).await.unwrap();
     assert_eq!((row.get(0), row.get(1)), ("pending", "1"));
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_TLS_URL"]
+async fn over_tls_the_server_is_who_its_certificate_says() {
+    let tls_url = std::env::var("SYNC_TRACKER_POSTGRES_TLS_URL").unwrap();
+    let schema = OwnSchema::new();
+    let verified: PgConnectOptions = tls_url.parse().unwrap();
+    let open = async |options: PgConnectOptions| {
+        let options = options.application_name(schema.name());
+        PostgresOptions::from_options(options).schema(schema.name()).open().await
+    };
+    let store = open(verified.clone()).await.unwrap();
+    assert_eq!(store.sources().await.unwrap(), []);
+    let mut connection = verified.connect().await.unwrap();
+    let text = "SELECT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) \
+                WHERE a.application_name = $1";
+    let rows = sqlx::query(text).bind(schema.name()).fetch_all(&mut connection).await.unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.get(0)));
+
+    // Nobody has signed it but an authority of the test's own.
+    let mut stranger: PgConnectOptions = url().parse().unwrap();
+    stranger = stranger.ssl_mode(PgSslMode::VerifyFull);
+    assert_eq!(open(stranger).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let elsewhere = verified.host("127.0.0.2");
+    assert_eq!(open(elsewhere).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn a_claim_takes_nothing_from_another_partition() {
+    let schema = OwnSchema::new();
+    let store = options(&schema).partitions(4).open().await.unwrap();
+    let sources: Vec<String> = (0..16).map(|number| format!("shop-{number}")).collect();
+    for source in &sources {
+        for id in 0..3 {
+            let key = Key::new(source.as_str(), "product", id).unwrap();
+            assert!(store.apply(&key, &rules::created()).await.unwrap().is_applied());
+        }
+    }
+    let options: PgConnectOptions = url().parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    let text = format!(
+        "SELECT a.source, b.source FROM \"{0}\".records a JOIN \"{0}\".records b \
+         ON a.ctid = b.ctid AND a.tableoid <> b.tableoid",
+        schema.name()
+    );
+    let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(&mut connection).await.unwrap();
+    assert!(rows.len() > 3, "{} rows are at the same place of two partitions", rows.len());
+    for source in &sources {
+        let source = Source::new(source.as_str()).unwrap();
+        let ttl = Millis::new(60_000).unwrap();
+        let request = ClaimRequest::new(source.clone(), ClaimId::random(), 100, ttl, 5).unwrap();
+        let claimed = store.claim(&request).await.unwrap().leased;
+        assert_eq!(claimed.len(), 3);
+        assert!(claimed.iter().all(|record| record.key.source == source));
+    }
+    assert_eq!(store.verify().await.unwrap(), []);
 }
 
 #[test]

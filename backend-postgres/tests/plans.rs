@@ -90,14 +90,19 @@ async fn call_everything(store: &PostgresStore) {
     }
 }
 
+/// How the server may choose a plan of a prepared statement.
+const MODES: [&str; 3] = ["auto", "force_generic_plan", "force_custom_plan"];
+
 #[tokio::test]
 #[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
 async fn among_many_records_a_call_reads_few() {
     let schema = OwnSchema::new();
     let options: PgConnectOptions = url().parse().unwrap();
-    let own = options.clone().application_name("plans");
-    let open = || PostgresOptions::from_options(own.clone()).schema(schema.name()).connections(1);
-    drop(open().open().await.unwrap());
+    let open = |mode: &str| {
+        let own = options.clone().application_name("plans").options([("plan_cache_mode", mode)]);
+        PostgresOptions::from_options(own).schema(schema.name()).connections(1).open()
+    };
+    drop(open("auto").await.unwrap());
     let mut connection = options.connect().await.unwrap();
     let fill = AssertSqlSafe(fill(schema.name()));
     sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
@@ -105,27 +110,29 @@ async fn among_many_records_a_call_reads_few() {
         let vacuum = format!("VACUUM ANALYZE \"{}\".{table}", schema.name());
         sqlx::raw_sql(AssertSqlSafe(vacuum)).execute(&mut connection).await.unwrap();
     }
-    closed(&mut connection).await;
-    sqlx::query("SELECT pg_stat_force_next_flush()").execute(&mut connection).await.unwrap();
-    let (scans, fetched) = read_so_far(&mut connection, schema.name()).await;
+    for mode in MODES {
+        closed(&mut connection).await;
+        sqlx::query("SELECT pg_stat_force_next_flush()").execute(&mut connection).await.unwrap();
+        let (scans, fetched) = read_so_far(&mut connection, schema.name()).await;
 
-    let store = open().open().await.unwrap();
-    call_everything(&store).await;
-    let pending = Filter { status: Some(Status::Pending), ..Filter::default() };
-    assert!(!store.list(&pending, None, PageSize::ONE).await.unwrap().records.is_empty());
-    drop(store);
-    closed(&mut connection).await;
-    let (scans_after, fetched_after) = read_so_far(&mut connection, schema.name()).await;
-    assert_eq!(scans_after - scans, 0, "a table was read from end to end");
-    let each = (fetched_after - fetched) / i64::try_from(TIMES).unwrap();
-    // The most are for the page of what is due: a thousand records, to be sorted by their keys.
-    assert!(each < 5_000, "{each} rows were fetched each time");
+        let store = open(mode).await.unwrap();
+        call_everything(&store).await;
+        let pending = Filter { status: Some(Status::Pending), ..Filter::default() };
+        assert!(!store.list(&pending, None, PageSize::ONE).await.unwrap().records.is_empty());
+        drop(store);
+        closed(&mut connection).await;
+        let (scans_after, fetched_after) = read_so_far(&mut connection, schema.name()).await;
+        assert_eq!(scans_after - scans, 0, "{mode}: a table was read from end to end");
+        let each = (fetched_after - fetched) / i64::try_from(TIMES).unwrap();
+        // The most are for the page of what is due: a thousand records, to be sorted by their keys.
+        assert!(each < 5_000, "{mode}: {each} rows were fetched each time");
 
-    let store = open().open().await.unwrap();
-    let counts = store.statistics(&Source::new("shop").unwrap()).await.unwrap().counts;
-    assert!(counts.total() >= RECORDS);
-    drop(store);
-    closed(&mut connection).await;
-    let (scans_at_last, _) = read_so_far(&mut connection, schema.name()).await;
-    assert_eq!(scans_at_last - scans_after, 0, "counting reads the records");
+        let store = open(mode).await.unwrap();
+        let counts = store.statistics(&Source::new("shop").unwrap()).await.unwrap().counts;
+        assert!(counts.total() >= RECORDS);
+        drop(store);
+        closed(&mut connection).await;
+        let (scans_at_last, _) = read_so_far(&mut connection, schema.name()).await;
+        assert_eq!(scans_at_last - scans_after, 0, "{mode}: counting reads the records");
+    }
 }

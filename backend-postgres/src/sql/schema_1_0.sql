@@ -60,8 +60,8 @@ CREATE TABLE {records} (
         END
     ) STORED,
     PRIMARY KEY (source, entity_type, entity_id)
-) WITH (fillfactor = 85);
-
+) {storage};
+{partitions}
 CREATE INDEX {records_due} ON {records} (source, due_at, entity_type, entity_id)
     WHERE due_at IS NOT NULL;
 -- Equal entries share their key, so it is small: a count reads nothing else.

@@ -7,7 +7,8 @@ use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use sqlx::{AssertSqlSafe, ConnectOptions, postgres::PgConnectOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions};
 use sync_tracker_conformance::{Guarded, Setup};
 use sync_tracker_postgres::{PostgresOptions, PostgresStore};
 
@@ -90,6 +91,31 @@ pub(crate) async fn hostile_role(setup: Setup) -> Guarded<PostgresStore, OwnSche
     made.expect("the role is made");
     let options = admin.username(ROLE).password(&password);
     open(PostgresOptions::from_options(options), setup).await
+}
+
+/// A store behind a pooler in transaction mode.
+pub(crate) async fn behind_pooler(setup: Setup) -> Guarded<PostgresStore, OwnSchema> {
+    let url = env::var("SYNC_TRACKER_PGBOUNCER_URL").expect("SYNC_TRACKER_PGBOUNCER_URL names it");
+    let options = PostgresOptions::from_url(&url).expect("a URL");
+    open(options.behind_transaction_pooler(true), setup).await
+}
+
+/// A store whose table is partitioned by source.
+pub(crate) async fn partitioned(setup: Setup) -> Guarded<PostgresStore, OwnSchema> {
+    open(PostgresOptions::from_url(&url()).expect("a URL").partitions(3), setup).await
+}
+
+/// A store on a pool of the application's.
+pub(crate) async fn on_a_pool(setup: Setup) -> Guarded<PostgresStore, OwnSchema> {
+    let pool = PgPoolOptions::new()
+        .max_connections(4)
+        .test_before_acquire(false)
+        .connect_lazy(&url())
+        .expect("a URL");
+    let schema = OwnSchema::new();
+    let options = PostgresOptions::from_url(&url()).expect("a URL").schema(schema.name());
+    let store = options.clock(setup.clock).open_on(pool).await.expect("the store opens");
+    Guarded { store, guard: schema }
 }
 
 /// Opens a store in a schema of its own. Of its connections there are few, since many tests run at

@@ -6,7 +6,9 @@ readonly CLUSTER_SETTINGS=/etc/postgresql-common/createcluster.d/sync-tracker-te
 MISSING_PACKAGES=()
 MISSING_REASONS=()
 MISSING_MONGOD=false
+readonly SERVICE_POLICY=/usr/sbin/policy-rc.d
 CLUSTER_SETTINGS_MADE=false
+SERVICE_POLICY_MADE=false
 DOWNLOAD_DIR=
 
 needs_package() {
@@ -68,10 +70,16 @@ as_root() {
 install_packages() {
     if ((${#MISSING_PACKAGES[@]} == 0)); then return; fi
     forbid_main_cluster
+    forbid_services
     if ! run_apt_get update ||
         ! run_apt_get install --yes --no-install-recommends -- "${MISSING_PACKAGES[@]}"; then
         die "could not install; have root run: apt-get install ${MISSING_PACKAGES[*]}"
     fi
+    # Nor shall it start with the machine.
+    if [[ " ${MISSING_PACKAGES[*]} " == *" pgbouncer "* ]] && has_command systemctl; then
+        as_root systemctl --quiet disable pgbouncer >&2 || true
+    fi
+    allow_services
     allow_main_cluster
 }
 
@@ -98,7 +106,21 @@ allow_main_cluster() {
     CLUSTER_SETTINGS_MADE=false
 }
 
+# Installing the package pgbouncer starts its service, unless a policy forbids it.
+forbid_services() {
+    [[ ! -e $SERVICE_POLICY ]] || return 0
+    SERVICE_POLICY_MADE=true
+    printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 -- /dev/stdin "$SERVICE_POLICY"
+}
+
+allow_services() {
+    [[ $SERVICE_POLICY_MADE == true ]] || return 0
+    as_root rm -f -- "$SERVICE_POLICY"
+    SERVICE_POLICY_MADE=false
+}
+
 clean_up_install() {
+    allow_services
     allow_main_cluster
     if [[ -n $DOWNLOAD_DIR ]]; then rm -rf -- "$DOWNLOAD_DIR"; fi
 }
