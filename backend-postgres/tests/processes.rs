@@ -7,9 +7,10 @@
 mod postgres;
 
 use std::env;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sync_tracker_core::{Key, SyncStore, rules};
 use sync_tracker_postgres::{PostgresOptions, PostgresStore};
@@ -57,21 +58,39 @@ async fn sixteen_processes_that_begin_at_once_make_the_tables_once() {
     assert_eq!(store.verify().await.unwrap(), []);
 }
 
+/// How often a process is killed.
+const KILLS: u32 = 24;
+
 #[tokio::test]
 #[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
 async fn processes_killed_at_any_moment_of_their_opening_keep_nobody_from_opening() {
     if let Ok(schema) = env::var(SCHEMA) {
+        println!("\nbegun");
         let _ = open(&schema).await.apply(&key(), &rules::updated()).await.unwrap();
+        println!("\ndone");
         return;
     }
-    let test = "processes_killed_at_any_moment_of_their_opening_keep_nobody_from_opening";
-    let (mut before, mut after) = (0, 0);
-    for millis in (0..100).step_by(4) {
-        let schema = OwnSchema::new();
-        let mut child = start(test, &schema);
-        thread::sleep(Duration::from_millis(millis));
+    // Starts one, and lets it go on for some time from its beginning, or to its end.
+    let let_run = |schema: &OwnSchema, time: Option<Duration>| {
+        let test = "processes_killed_at_any_moment_of_their_opening_keep_nobody_from_opening";
+        let mut child = start(test, schema);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line == "begun"));
+        let begun = Instant::now();
+        match time {
+            Some(time) => thread::sleep(time),
+            None => assert!(lines.any(|line| line == "done")),
+        }
+        let ran = begun.elapsed();
         child.kill().unwrap();
         child.wait().unwrap();
+        ran
+    };
+    let whole = let_run(&OwnSchema::new(), None);
+    let (mut before, mut after) = (0, 0);
+    for kill in 0..KILLS {
+        let schema = OwnSchema::new();
+        let_run(&schema, Some(whole * kill / (KILLS / 2)));
         let store = open(schema.name()).await;
         match store.get(&key()).await.unwrap() {
             None => before += 1,
@@ -81,5 +100,5 @@ async fn processes_killed_at_any_moment_of_their_opening_keep_nobody_from_openin
         assert_eq!(store.verify().await.unwrap(), []);
     }
     println!("killed {before} times before the first write, {after} times after it");
-    assert!(before > 0);
+    assert!(before > 0 && after > 0);
 }

@@ -41,7 +41,7 @@ fn many(params: &[Param]) -> (String, String) {
 
 /// Translates `ClaimRequest::select`: `m` are the live leases of the same claim, `f` is what is due
 /// longest if there are none, `b` is what is due and was not left by a worker that vanished. `f` is
-/// taken alone if it was.
+/// taken alone if it was. The sum in `m` leaves it the index by claim.
 fn claim(most: u16) -> (String, String) {
     let clock = clock("$3");
     let due = "SELECT r.* FROM {records} r WHERE r.source = $1 \
@@ -54,7 +54,7 @@ fn claim(most: u16) -> (String, String) {
          p AS MATERIALIZED (SELECT EXISTS (SELECT FROM {{pauses}} WHERE source = $1 \
          AND (until IS NULL OR until > (SELECT now FROM c))) AS paused),\n\
          m AS MATERIALIZED (SELECT r.* FROM {{records}} r WHERE r.source = $1 \
-         AND r.lease_claim = $5::text AND r.status = 3 AND r.due_at > (SELECT now FROM c) \
+         AND r.lease_claim = $5::text AND r.status = 3 AND r.due_at + 0 > (SELECT now FROM c) \
          AND NOT starts_with(r.entity_type, 'sync-tracker/') {oldest} $4::bigint),\n\
          f AS MATERIALIZED ({due} AND NOT EXISTS (SELECT FROM m) {oldest} 1 \
          FOR UPDATE SKIP LOCKED),\n\
