@@ -171,10 +171,11 @@ impl PostgresStore {
         let rows = self.connections.fetch(query, Effect::Write).await?;
         let mut answers: Vec<Option<Answer>> = Vec::new();
         answers.resize_with(members.len(), || None);
+        let places: HashMap<&Key, usize> = keys().zip(0..).collect();
         for row in &rows {
             let answer = Answer::read(row)?;
-            let place = answer.place.checked_sub(1).and_then(|place| usize::try_from(place).ok());
-            if let Some(free) = place.and_then(|place| answers.get_mut(place)) {
+            let place = places.get(&answer.record.key);
+            if let Some(free) = place.and_then(|place| answers.get_mut(*place)) {
                 *free = Some(answer);
             }
         }

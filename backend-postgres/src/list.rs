@@ -4,11 +4,17 @@ use std::fmt::Write;
 
 use sync_tracker_core::{Cursor, EntityRef, Error, ErrorKind, Filter, Key, Page, PageSize, Result};
 
-use crate::compose::clock;
+use crate::compose::each_of;
 use crate::error::{Effect, Failed};
 use crate::row::{self, sent_of};
 use crate::store::PostgresStore;
 use crate::value::{self, Value};
+
+/// The server's clock as one that stands still within a statement: so the server can look up how
+/// many records are due before it chooses how to find them.
+const STATEMENT_BEGAN: &str = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint";
+
+const ORDER: &str = "ORDER BY r.source, r.entity_type, r.entity_id";
 
 /// The conditions of a page, and what is bound to them.
 struct Conditions<'a> {
@@ -17,8 +23,8 @@ struct Conditions<'a> {
 }
 
 impl<'a> Conditions<'a> {
-    /// The clock and the limit come first.
-    const FIXED: usize = 2;
+    /// The limit comes first.
+    const FIXED: usize = 1;
 
     fn demand(&mut self, condition: &str) {
         let _ = write!(self.text, " AND {condition}");
@@ -66,12 +72,17 @@ impl PostgresStore {
         }
         if let Some(status) = status {
             let number = i64::from(value::status(*status));
-            all.demand_of("r.status = ?", Value::Int(Some(number)));
+            all.demand_of("r.status >= 0 AND r.status = ?", Value::Int(Some(number)));
         }
-        match due {
-            Some(true) => all.demand("r.due_at <= (SELECT now FROM c)"),
-            Some(false) => all.demand("(r.due_at IS NULL OR r.due_at > (SELECT now FROM c))"),
-            None => {}
+        if let Some(due) = due {
+            let now = match self.clock() {
+                Some(now) => format!("{}::bigint", all.parameter(Value::Int(Some(now)))),
+                None => STATEMENT_BEGAN.to_owned(),
+            };
+            match due {
+                true => all.demand(&format!("r.due_at <= {now}")),
+                false => all.demand(&format!("(r.due_at IS NULL OR r.due_at > {now})")),
+            }
         }
         if let Some(claim) = claim_id {
             all.demand_of("r.lease_claim = ?", Value::owned(claim.to_string()));
@@ -90,16 +101,22 @@ impl PostgresStore {
         if let Some(cursor) = after {
             all.after(cursor);
         }
-        let text = self.statements.fill(&format!(
-            "WITH c AS (SELECT {} AS now) SELECT {} FROM {{records}} r WHERE {} \
-             ORDER BY r.source, r.entity_type, r.entity_id LIMIT $2",
-            clock("$1"),
-            sent_of("r"),
-            all.text,
-        ));
+        let (columns, conditions) = (sent_of("r"), all.text);
+        let text = self.statements.fill(&match due {
+            // An index knows the keys of what is due: only the page itself is fetched.
+            Some(true) => format!(
+                "SELECT {columns} FROM (SELECT r.source, r.entity_type, r.entity_id \
+                 FROM {{records}} r WHERE {conditions} {ORDER} LIMIT $1) k \
+                 JOIN {{records}} r ON {} {ORDER}",
+                each_of("k")
+            ),
+            Some(false) | None => {
+                format!("SELECT {columns} FROM {{records}} r WHERE {conditions} {ORDER} LIMIT $1")
+            }
+        });
         // One more tells whether there is a further page.
         let limit = i64::try_from(size.get() + 1).unwrap_or(i64::MAX);
-        let mut query = text.query().bind(self.clock()).bind(limit);
+        let mut query = text.query().bind(limit);
         for value in all.values {
             query = value.bind(query);
         }

@@ -203,7 +203,7 @@ impl PostgresOptions {
 }
 
 /// What a role or a database may have set otherwise, and statements rest on.
-fn settings(deadline: Duration) -> [(&'static str, String); 7] {
+fn settings(deadline: Duration) -> [(&'static str, String); 8] {
     let limit = deadline.as_millis().clamp(1, 86_400_000).to_string();
     [
         ("synchronous_commit", "on".to_owned()),
@@ -213,6 +213,8 @@ fn settings(deadline: Duration) -> [(&'static str, String); 7] {
         ("lock_timeout", "0".to_owned()),
         ("idle_in_transaction_session_timeout", limit),
         ("jit", "off".to_owned()),
+        // A plan is kept while a table grows that it was right to read whole.
+        ("enable_seqscan", "off".to_owned()),
     ]
 }
 

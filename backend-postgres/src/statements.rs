@@ -9,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
 use sync_tracker_core::{Change, Shape};
 
-use crate::compose::{Composed, Param, Target, clock, compose};
+use crate::compose::{Composed, Param, Target, clock, compose, each_of};
 use crate::names::Names;
 use crate::row::{WRITTEN, casts, sent_of};
 
@@ -35,7 +35,9 @@ pub(crate) struct Statements {
     names: Names,
     composed: Mutex<HashMap<(Target, Shape), Arc<Prepared>>>,
     pub(crate) now: Text,
+    pub(crate) get: Text,
     pub(crate) get_many: Text,
+    pub(crate) by_external_id: Text,
     pub(crate) by_external_ids: Text,
     pub(crate) holders: Text,
     pub(crate) put: Text,
@@ -70,27 +72,39 @@ impl Statements {
         let columns = sent_of("r");
         let now = clock("$1");
         let file = |file: &str| text(&file.replace("{clock}", &now));
+        // The holder, of which there is one; else the tombstone that was deleted last.
+        let carrier = |id: &str| {
+            format!(
+                "SELECT r.* FROM ( \
+                 SELECT h.entity_id FROM {{ids}} h WHERE h.source = $1 AND h.entity_type = $2 \
+                 AND h.external_id = {id} \
+                 UNION ALL SELECT f.entity_id FROM {{former_ids}} f WHERE f.source = $1 \
+                 AND f.entity_type = $2 AND f.external_id = {id}) c \
+                 JOIN {{records}} r ON r.source = $1 AND r.entity_type = $2 \
+                 AND r.entity_id = c.entity_id \
+                 ORDER BY r.status = 5, r.deleted_at DESC NULLS LAST, r.entity_id LIMIT 1"
+            )
+        };
         let unreserved = "NOT starts_with(r.entity_type, 'sync-tracker/')";
         Self {
             composed: Mutex::default(),
             now: text(&format!("SELECT {now}")),
+            // That for many would be planned anew each time, since the server expects several.
+            get: text(&format!(
+                "SELECT {columns} FROM {{records}} r WHERE r.source = $1 AND r.entity_type = $2 \
+                 AND r.entity_id = $3"
+            )),
             get_many: text(&format!(
                 "SELECT i.ord, {columns} FROM unnest($1::text[], $2::text[], $3::text[]) \
                  WITH ORDINALITY AS i (source, entity_type, entity_id, ord) \
-                 JOIN {{records}} r ON r.source = i.source AND r.entity_type = i.entity_type \
-                 AND r.entity_id = i.entity_id"
+                 JOIN {{records}} r ON {}",
+                each_of("i")
             )),
-            // The holder, of which there is one; else the tombstone that was deleted last.
+            by_external_id: text(&format!("SELECT {columns} FROM ({}) r", carrier("$3"))),
             by_external_ids: text(&format!(
                 "SELECT i.ord, {columns} FROM unnest($3::text[]) WITH ORDINALITY AS i (id, ord) \
-                 CROSS JOIN LATERAL (SELECT r.* FROM ( \
-                 SELECT h.entity_id FROM {{ids}} h WHERE h.source = $1 AND h.entity_type = $2 \
-                 AND h.external_id = i.id \
-                 UNION ALL SELECT f.entity_id FROM {{former_ids}} f WHERE f.source = $1 \
-                 AND f.entity_type = $2 AND f.external_id = i.id) c \
-                 JOIN {{records}} r ON r.source = $1 AND r.entity_type = $2 \
-                 AND r.entity_id = c.entity_id \
-                 ORDER BY r.status = 5, r.deleted_at DESC NULLS LAST, r.entity_id LIMIT 1) r"
+                 CROSS JOIN LATERAL ({}) r",
+                carrier("i.id")
             )),
             holders: text(
                 "SELECT external_id, entity_id FROM {ids} \
@@ -118,7 +132,7 @@ impl Statements {
                  SELECT NULL::text, NULL::smallint, NULL::bigint, now, due_now, next_due, oldest \
                  FROM c, d UNION ALL \
                  SELECT r.entity_type, r.status, count(*), NULL, NULL, NULL, NULL \
-                 FROM {{records}} r WHERE r.source = $2 AND {unreserved} \
+                 FROM {{records}} r WHERE r.source = $2 AND r.status >= 0 AND {unreserved} \
                  GROUP BY r.entity_type, r.status"
             )),
             pause: text(&format!(

@@ -12,6 +12,7 @@ use sync_tracker_core::{
     SyncRecord, SyncStore, Timestamp,
 };
 
+use crate::apply::keyed;
 use crate::connections::Connections;
 use crate::error::{Effect, Failed, STORE};
 use crate::row;
@@ -97,9 +98,10 @@ impl SyncStore for PostgresStore {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<SyncRecord>> {
-        let found = self.get_many(std::slice::from_ref(key)).await;
-        let found = found.map_err(|error| error.in_operation("get").for_key(key))?;
-        Ok(found.into_iter().next().flatten())
+        let query = keyed(self.statements.get.query(), key);
+        let rows = self.connections.fetch(query, Effect::None).await;
+        let rows = rows.map_err(|failed| named("get")(failed).for_key(key))?;
+        rows.first().map(|row| row::record(row, 0)).transpose()
     }
 
     async fn by_external_id(
@@ -108,8 +110,11 @@ impl SyncStore for PostgresStore {
         entity_type: &EntityType,
         id: &ExternalId,
     ) -> Result<Option<SyncRecord>> {
-        let found = self.by_external_ids(source, entity_type, std::slice::from_ref(id)).await?;
-        Ok(found.into_iter().next().flatten())
+        let query = self.statements.by_external_id.query();
+        let query = query.bind(source.as_str()).bind(entity_type.as_str()).bind(id.as_str());
+        let rows = self.connections.fetch(query, Effect::None).await;
+        let rows = rows.map_err(named("by external id"))?;
+        rows.first().map(|row| row::record(row, 0)).transpose()
     }
 
     async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {

@@ -204,20 +204,36 @@ fn made(arms: &[Arm], params: &mut Params) -> Option<Draft> {
     Some(draft)
 }
 
-const SAME_KEY: &str =
-    "r.source = o.source AND r.entity_type = o.entity_type AND r.entity_id = o.entity_id";
+/// That `r` is the record of the key in a row of many. An array of one means what `=` does, but
+/// can only be looked up, by the key. The server knows nothing of what is in the rows, and where
+/// they are all of one source it would think little of comparing each with all records of that.
+pub(crate) fn each_of(rows: &str) -> String {
+    let same = |column| format!("r.{column} = ANY (ARRAY[{rows}.{column}])");
+    ["source", "entity_type", "entity_id"].map(same).join(" AND ")
+}
+
+fn same_key(target: Target) -> String {
+    match target {
+        Target::Many => each_of("o"),
+        Target::One | Target::Removal | Target::Claim(_) => {
+            "r.source = o.source AND r.entity_type = o.entity_type AND r.entity_id = o.entity_id"
+                .into()
+        }
+    }
+}
 
 fn written(target: Target, drafts: &[Draft]) -> String {
     let returning = columns_of("r");
+    let same_key = same_key(target);
     if target == Target::Removal {
         return format!(
-            ",\nu AS (DELETE FROM {{records}} r USING d o WHERE o.ok AND {SAME_KEY} \
+            ",\nu AS (DELETE FROM {{records}} r USING d o WHERE o.ok AND {same_key} \
              RETURNING o.ord, o.now, {returning})"
         );
     }
     let set = draft::assignments(drafts);
     format!(
-        ",\nu AS (UPDATE {{records}} r SET {set} FROM d o WHERE o.ok AND {SAME_KEY} \
+        ",\nu AS (UPDATE {{records}} r SET {set} FROM d o WHERE o.ok AND {same_key} \
          RETURNING o.ord, o.now, {returning})"
     )
 }
@@ -253,13 +269,9 @@ fn answer(target: Target, made: Option<&Draft>) -> String {
     );
     if let Some(draft) = made {
         let state = draft.hold_if_new();
-        let (ord, from) = match target {
-            Target::Many => ("i.ord", "n JOIN i USING (source, entity_type, entity_id)"),
-            _ => ("1", "n"),
-        };
         let columns = sent_of("n");
-        let _ =
-            write!(answer, " UNION ALL SELECT {state}, {ord}, n.created_at, {columns} FROM {from}");
+        // What is new tells no place, but its key does.
+        let _ = write!(answer, " UNION ALL SELECT {state}, 0, n.created_at, {columns} FROM n");
     }
     if matches!(target, Target::Claim(_)) {
         let columns = sent_of("m");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Param, Target, clock};
+use super::{Param, Target, clock, each_of};
 
 /// What comes before `d`, and the query of the locked rows, which `ord` tells apart.
 pub(super) fn locked(target: Target, params: &[Param]) -> (String, String) {
@@ -32,9 +32,9 @@ fn many(params: &[Param]) -> (String, String) {
          AS i (source, entity_type, entity_id, change_id{names}, ord)),\n"
     );
     let rows = format!(
-        "SELECT r.*, i.ord, i.change_id{own} FROM i JOIN {{records}} r ON r.source = i.source \
-         AND r.entity_type = i.entity_type AND r.entity_id = i.entity_id \
-         ORDER BY r.source, r.entity_type, r.entity_id FOR UPDATE OF r"
+        "SELECT r.*, i.ord, i.change_id{own} FROM i JOIN {{records}} r ON {} \
+         ORDER BY r.source, r.entity_type, r.entity_id FOR UPDATE OF r",
+        each_of("i")
     );
     (items, rows)
 }

@@ -65,7 +65,9 @@ CREATE TABLE {records} (
 CREATE INDEX {records_due} ON {records} (source, due_at, entity_type, entity_id)
     WHERE due_at IS NOT NULL;
 -- Equal entries share their key, so it is small: a count reads nothing else.
-CREATE INDEX {records_status} ON {records} (source, entity_type, status);
+-- All records are in it; only who says so gets it. Else, as long as little is known of the table,
+-- a record would be looked for here, among all of its source, rather than by its key.
+CREATE INDEX {records_status} ON {records} (source, entity_type, status) WHERE status >= 0;
 CREATE INDEX {records_claim} ON {records} (source, lease_claim) WHERE lease_claim IS NOT NULL;
 
 -- Who holds an external id, as its own or as an alias.
