@@ -1,0 +1,170 @@
+//! Many who write, and many who claim, on the same records at the same time.
+
+#![allow(clippy::unwrap_used)] // helpers of tests too
+
+#[path = "postgres/mod.rs"]
+mod postgres;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+use sync_tracker_core::rules::{self, MarkSynced, Success};
+use sync_tracker_core::{
+    Change, ChangeId, ClaimId, ClaimRequest, ExternalId, Key, Millis, Source, SyncStore,
+};
+use sync_tracker_postgres::{PostgresOptions, PostgresStore};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use self::postgres::{OwnSchema, url};
+
+/// How many write or claim at the same time, each on a connection of its own.
+const WORKERS: usize = 8;
+
+async fn open(options: &PgConnectOptions, schema: &str) -> Arc<PostgresStore> {
+    let options = PostgresOptions::from_options(options.clone()).schema(schema);
+    let options = options.connections(WORKERS).deadline(Duration::from_secs(60));
+    Arc::new(options.open().await.unwrap())
+}
+
+fn key(number: usize) -> Key {
+    Key::new("shop", "order", u64::try_from(number).unwrap()).unwrap()
+}
+
+/// So many different numbers below `below`, in an order that nobody else has.
+fn shuffled(count: usize, below: usize) -> impl Iterator<Item = usize> {
+    // A prime that divides none of the sizes here.
+    const STRIDE: usize = 7_919;
+    let bits = usize::try_from(ChangeId::random().to_bits() >> 16).unwrap();
+    (0..count).map(move |step| (bits + step * STRIDE) % below)
+}
+
+fn synced(number: usize) -> Change {
+    let external_id = Some(ExternalId::new(format!("x{number}")).unwrap());
+    MarkSynced { success: Success { external_id, ..Success::default() } }.change()
+}
+
+/// A database that goes when its test is done. Deadlocks are counted for each.
+struct OwnDatabase {
+    options: PgConnectOptions,
+    name: String,
+    admin: PgConnection,
+}
+
+impl OwnDatabase {
+    async fn new() -> Self {
+        let options: PgConnectOptions = url().parse().unwrap();
+        let mut admin = options.connect().await.unwrap();
+        let name = format!("test_contention_{}", std::process::id());
+        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        sqlx::raw_sql(create).execute(&mut admin).await.unwrap();
+        Self { options: options.database(&name), name, admin }
+    }
+
+    /// How many deadlocks there were, once every connection to it has gone.
+    async fn deadlocks(&mut self) -> i64 {
+        let connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+        let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = $1";
+        loop {
+            let count = sqlx::query(connected).bind(&self.name).fetch_one(&mut self.admin);
+            if count.await.unwrap().get::<i64, _>(0) == 0 {
+                let row = sqlx::query(deadlocks).bind(&self.name).fetch_one(&mut self.admin);
+                return row.await.unwrap().get(0);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn remove(mut self) {
+        let remove = AssertSqlSafe(format!("DROP DATABASE {}", self.name));
+        sqlx::raw_sql(remove).execute(&mut self.admin).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn batches_of_the_same_records_in_any_order_never_deadlock() {
+    const RECORDS: usize = 5_000;
+    const BATCHES: usize = 10;
+    let mut database = OwnDatabase::new().await;
+    let store = open(&database.options, "ledger").await;
+    let mut writers = JoinSet::new();
+    for writer in 0..WORKERS {
+        let store = Arc::clone(&store);
+        writers.spawn(async move {
+            for batch in 0..BATCHES {
+                let change = |number| match (writer + batch) % 3 {
+                    0 => synced(number),
+                    1 => rules::updated(),
+                    _ if number % 2 == 0 => rules::deleted(),
+                    _ => rules::created(),
+                };
+                let numbers = shuffled(1_000, RECORDS);
+                let items: Vec<_> = numbers.map(|number| (key(number), change(number))).collect();
+                for outcome in store.apply_many(&items).await {
+                    // Refused or not: that is up to who came first.
+                    let _ = outcome.unwrap();
+                }
+            }
+        });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer.unwrap();
+    }
+    let wrong = store.verify().await;
+    drop(store);
+    let deadlocks = database.deadlocks().await;
+    database.remove().await;
+    assert_eq!(deadlocks, 0);
+    assert!(wrong.as_ref().unwrap().is_empty(), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn many_claimers_share_what_is_due_and_none_of_it_is_given_twice() {
+    const DUE: usize = 100_000;
+    let schema = OwnSchema::new();
+    let options: PgConnectOptions = url().parse().unwrap();
+    let store = open(&options, schema.name()).await;
+    for first in (0..DUE).step_by(1_000) {
+        let items: Vec<_> =
+            (first..first + 1_000).map(|number| (key(number), rules::created())).collect();
+        for outcome in store.apply_many(&items).await {
+            assert!(outcome.unwrap().is_applied());
+        }
+    }
+    let begin = Arc::new(Barrier::new(WORKERS));
+    let mut claimers = JoinSet::new();
+    for _ in 0..WORKERS {
+        let (store, begin) = (Arc::clone(&store), Arc::clone(&begin));
+        claimers.spawn(async move {
+            let shop = Source::new("shop").unwrap();
+            let ttl = Millis::new(3_600_000).unwrap();
+            let mut keys = Vec::new();
+            begin.wait().await;
+            loop {
+                let claim =
+                    ClaimRequest::new(shop.clone(), ClaimId::random(), 100, ttl, 5).unwrap();
+                let leased = store.claim(&claim).await.unwrap().leased;
+                if leased.is_empty() {
+                    return keys;
+                }
+                keys.extend(leased.into_iter().map(|lease| lease.key));
+            }
+        });
+    }
+    let (mut claimed, mut shares) = (HashSet::new(), Vec::new());
+    while let Some(keys) = claimers.join_next().await {
+        let keys = keys.unwrap();
+        shares.push(keys.len());
+        for key in keys {
+            assert!(claimed.insert(key.clone()), "{key:?} is given twice");
+        }
+    }
+    assert_eq!(claimed.len(), DUE, "some are left: {shares:?}");
+    // Far less than what is fair: the machine may be busy with something else.
+    assert!(shares.iter().all(|share| *share > DUE / WORKERS / 10), "{shares:?}");
+}
