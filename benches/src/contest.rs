@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::Failure;
 use crate::cpu::processor_time;
+use crate::server::Server;
 use crate::workload::{Numbers, Operation, Workload};
 
 /// Something that carries out calls: a store, or code written by hand against the same database.
@@ -54,13 +55,21 @@ pub struct Entrant {
     pub variants: Vec<(usize, Arc<dyn Contestant>)>,
     /// Deals out the records.
     pub numbers: Arc<Numbers>,
+    /// Whose processor time is told beside that of this process.
+    pub server: Option<Server>,
 }
 
 impl Entrant {
     /// Of these variants.
     #[must_use]
     pub fn new(name: &str, variants: Vec<(usize, Arc<dyn Contestant>)>, numbers: Numbers) -> Self {
-        Self { name: name.to_owned(), variants, numbers: Arc::new(numbers) }
+        Self { name: name.to_owned(), variants, numbers: Arc::new(numbers), server: None }
+    }
+
+    /// The same, carried out by a server of its own processes, if they can be seen.
+    #[must_use]
+    pub fn on(self, server: Option<Server>) -> Self {
+        Self { server, ..self }
     }
 }
 
@@ -83,6 +92,8 @@ pub struct Sample {
     /// Processor time of this process for each record, in seconds; `None` if part of it was spent
     /// on what does not count.
     pub cpu: Option<f64>,
+    /// The same of the server, if there is one.
+    pub server_cpu: Option<f64>,
 }
 
 /// What one workload came to.
@@ -184,6 +195,8 @@ async fn timed(
     length: Duration,
 ) -> Result<Sample, Failure> {
     let mut callers = JoinSet::new();
+    let server_times = || entrant.server.and_then(Server::times);
+    let server_before = server_times();
     let (begun, cpu) = (Instant::now(), processor_time());
     for caller in 0..workload.callers {
         let (contestant, numbers) = (Arc::clone(contestant), Arc::clone(&entrant.numbers));
@@ -208,6 +221,8 @@ async fn timed(
         total.apart += done.apart;
     }
     let (elapsed, cpu) = (begun.elapsed(), processor_time().saturating_sub(cpu));
+    let server_cpu =
+        server_before.and_then(|before| Some(server_times()?.since(&before).as_secs_f64()));
     if total.records == 0 {
         return Err(format!("{}: {workload} found no records", entrant.name).into());
     }
@@ -217,5 +232,6 @@ async fn timed(
     Ok(Sample {
         rate: records / (elapsed.as_secs_f64() - apart / callers),
         cpu: total.apart.is_zero().then(|| cpu.as_secs_f64() / records),
+        server_cpu: server_cpu.filter(|_| total.apart.is_zero()).map(|cpu| cpu / records),
     })
 }

@@ -10,6 +10,7 @@ pub mod ours;
 pub mod population;
 pub mod report;
 pub mod resident;
+pub mod server;
 pub mod table;
 pub mod workload;
 

@@ -32,6 +32,14 @@ impl Ratio {
         Self::over(&ratios.collect::<Vec<_>>())
     }
 
+    /// The same of the server.
+    #[must_use]
+    pub fn of_server_cpu(samples: &[Sample], base: &[Sample]) -> Option<Self> {
+        let both = samples.iter().zip(base);
+        let ratios = both.filter_map(|(it, base)| Some(it.server_cpu? / base.server_cpu?));
+        Self::over(&ratios.collect::<Vec<_>>())
+    }
+
     fn over(ratios: &[f64]) -> Option<Self> {
         Some(Self {
             median: median(ratios)?,
@@ -69,6 +77,13 @@ impl Samples {
         median(&cpu.collect::<Vec<_>>())
     }
 
+    /// The same of the server.
+    #[must_use]
+    pub fn server_cpu_micros(&self) -> Option<f64> {
+        let cpu = self.samples.iter().filter_map(|sample| sample.server_cpu).map(|cpu| cpu * 1e6);
+        median(&cpu.collect::<Vec<_>>())
+    }
+
     /// Microseconds that one caller waits for one call.
     #[allow(clippy::cast_precision_loss)] // far below 2^53
     fn call_micros(&self, batch: usize, callers: usize) -> Option<f64> {
@@ -81,6 +96,7 @@ impl Samples {
             "connections": self.connections,
             "records_per_second": self.rate(),
             "cpu_micros_per_record": self.cpu_micros(),
+            "server_cpu_micros_per_record": self.server_cpu_micros(),
         })
     }
 }
@@ -90,15 +106,23 @@ impl Samples {
 pub fn comparison(figures: &[Figures]) -> Table {
     let names = figures.first().map(|it| it.entrants.iter().map(|it| it.name.as_str()));
     let names: Vec<&str> = names.into_iter().flatten().collect();
+    let all = figures.iter().flat_map(|it| &it.entrants);
+    let served = all.into_iter().any(|entrant| entrant.server_cpu_micros().is_some());
     let mut heading = vec!["records per second".to_owned(), "callers".to_owned()];
     for (at, name) in names.iter().enumerate() {
         heading.push((*name).to_owned());
         if at > 0 {
             let of_base = ["connections", "ratio", "range", "CPU ratio", "range"];
             heading.extend(of_base.map(ToOwned::to_owned));
+            if served {
+                heading.extend(["server CPU ratio", "range"].map(ToOwned::to_owned));
+            }
         }
     }
     heading.extend(names.iter().map(|name| format!("µs CPU {name}")));
+    if served {
+        heading.extend(names.iter().map(|name| format!("µs server CPU {name}")));
+    }
     let mut table = Table::new(heading.iter().map(String::as_str));
     for Figures { workload, entrants } in figures {
         let mut row = vec![workload.to_string(), workload.callers.to_string()];
@@ -109,9 +133,15 @@ pub fn comparison(figures: &[Figures]) -> Table {
                 let (first, base) = (&entrants[0].samples, &entrant.samples);
                 row.extend(Ratio::cells(Ratio::of(first, base)));
                 row.extend(Ratio::cells(Ratio::of_cpu(first, base)));
+                if served {
+                    row.extend(Ratio::cells(Ratio::of_server_cpu(first, base)));
+                }
             }
         }
         row.extend(entrants.iter().map(|entrant| figure(entrant.cpu_micros())));
+        if served {
+            row.extend(entrants.iter().map(|entrant| figure(entrant.server_cpu_micros())));
+        }
         table.row(row);
     }
     table
@@ -125,7 +155,13 @@ pub fn comparison_json(figures: &[Figures]) -> Value {
         let ratios = entrants[1..].iter().map(|base| {
             let rate = Ratio::of(&first.samples, &base.samples);
             let cpu = Ratio::of_cpu(&first.samples, &base.samples);
-            json!({ "to": base.name, "ratio": Ratio::json(rate), "cpu_ratio": Ratio::json(cpu) })
+            let server_cpu = Ratio::of_server_cpu(&first.samples, &base.samples);
+            json!({
+                "to": base.name,
+                "ratio": Ratio::json(rate),
+                "cpu_ratio": Ratio::json(cpu),
+                "server_cpu_ratio": Ratio::json(server_cpu),
+            })
         });
         json!({
             "operation": format!("{:?}", workload.operation),
@@ -242,7 +278,7 @@ mod tests {
 
     #[test]
     fn runs_of_the_same_round_are_compared() {
-        let of = |rates: [f64; 3]| rates.map(|rate| Sample { rate, cpu: None });
+        let of = |rates: [f64; 3]| rates.map(|rate| Sample { rate, cpu: None, server_cpu: None });
         let ratio = Ratio::of(&of([10.0, 200.0, 30.0]), &of([10.0, 100.0, 60.0]));
         assert_eq!(ratio, Some(Ratio { median: 1.0, min: 0.5, max: 2.0 }));
         assert_eq!(ratio.map(Ratio::inverse), ratio);

@@ -1,7 +1,8 @@
 //! Who takes part with one database each, filled alike.
 
+use std::fmt::Debug;
+
 use sync_tracker_benches::contest::Entrant;
-use tempfile::TempDir;
 
 /// The entrants, the store first.
 #[derive(Debug)]
@@ -9,6 +10,6 @@ pub(crate) struct Field {
     pub(crate) entrants: Vec<Entrant>,
     /// Whose, of which part, and how many bytes per record.
     pub(crate) bytes: Vec<(String, f64)>,
-    /// Holds what is on disk until the end.
-    pub(crate) _folder: Option<TempDir>,
+    /// Where the databases are, which are removed at the end.
+    pub(crate) _place: Option<Box<dyn Debug + Send + Sync>>,
 }

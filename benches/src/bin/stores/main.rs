@@ -4,6 +4,7 @@
 
 mod field;
 mod memory;
+mod postgres;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ struct Args {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Store {
     Memory,
+    /// On the server that SYNC_TRACKER_POSTGRES_URL names, in schemas of its own.
+    Postgres,
     Sqlite,
 }
 
@@ -86,7 +89,7 @@ fn at_least_a_thousand(text: &str) -> Result<usize, String> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let run = || Builder::new_multi_thread().enable_time().build()?.block_on(run(&args));
+    let run = || Builder::new_multi_thread().enable_all().build()?.block_on(run(&args));
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -140,6 +143,7 @@ async fn open(args: &Args, size: usize, recent: usize) -> Result<Field, Failure>
     let population = Population::new(size, recent)?;
     match args.store {
         Store::Memory => memory::field(population).await,
+        Store::Postgres => postgres::field(population).await,
         Store::Sqlite => sqlite::field(population, &args.dir).await,
     }
 }

@@ -17,5 +17,5 @@ pub(crate) async fn field(population: Population) -> Result<Field, Failure> {
     let numbers = Numbers::new(population.clone());
     let store = Ours::new(Arc::new(store), population);
     let ours = Entrant::new("ours", vec![(0, Arc::new(store))], numbers);
-    Ok(Field { entrants: vec![ours], bytes: Vec::new(), _folder: None })
+    Ok(Field { entrants: vec![ours], bytes: Vec::new(), _place: None })
 }

@@ -50,7 +50,7 @@ pub(crate) async fn field(population: Population, dir: &Path) -> Result<Field, F
     let same_statements = Entrant::new("same statements", same_variants, numbers());
     let least_upsert = Entrant::new("least upsert", least_variants, numbers());
     let entrants = vec![ours, same_statements, least_upsert];
-    Ok(Field { entrants, bytes, _folder: Some(folder) })
+    Ok(Field { entrants, bytes, _place: Some(Box::new(folder)) })
 }
 
 /// Brings everything from the log into the file, and says how many bytes per record each table and
