@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use sync_tracker_core::{Cursor, EntityRef, Error, ErrorKind, Filter, Key, Page, PageSize, Result};
+use sync_tracker_core::{
+    Cursor, EntityRef, Error, ErrorKind, Filter, Key, Page, PageSize, Result, Status,
+};
 
 use crate::compose::each_of;
 use crate::error::{Effect, Failed};
@@ -70,10 +72,6 @@ impl PostgresStore {
             Some(of) => all.demand_of("r.entity_type = ?", Value::text(of.as_str())),
             None => all.demand("NOT starts_with(r.entity_type, 'sync-tracker/')"),
         }
-        if let Some(status) = status {
-            let number = i64::from(value::status(*status));
-            all.demand_of("r.status >= 0 AND r.status = ?", Value::Int(Some(number)));
-        }
         if let Some(due) = due {
             let now = match self.clock() {
                 Some(now) => format!("{}::bigint", all.parameter(Value::Int(Some(now)))),
@@ -102,17 +100,32 @@ impl PostgresStore {
             all.after(cursor);
         }
         let (columns, conditions) = (sent_of("r"), all.text);
-        let text = self.statements.fill(&match due {
-            // An index knows the keys of what is due: only the page itself is fetched.
-            Some(true) => format!(
-                "SELECT {columns} FROM (SELECT r.source, r.entity_type, r.entity_id \
-                 FROM {{records}} r WHERE {conditions} {ORDER} LIMIT $1) k \
+        // Each by the index that has the pages of a status.
+        let walks: Vec<_> = statuses(filter)
+            .iter()
+            .map(|status| {
+                let number = value::status(*status);
+                format!(
+                    "(SELECT r.source, r.entity_type, r.entity_id FROM {{records}} r \
+                     WHERE r.status <> 7 AND r.status = {number} AND {conditions} {ORDER} LIMIT $1)"
+                )
+            })
+            .collect();
+        let text = self.statements.fill(&if walks.is_empty() {
+            let synced = match status {
+                Some(status) => format!("r.status = {} AND", value::status(*status)),
+                None => String::new(),
+            };
+            format!(
+                "SELECT {columns} FROM {{records}} r WHERE {synced} {conditions} {ORDER} LIMIT $1"
+            )
+        } else {
+            format!(
+                "SELECT {columns} FROM (SELECT * FROM ({}) r {ORDER} LIMIT $1) k \
                  JOIN {{records}} r ON {} {ORDER}",
+                walks.join(" UNION ALL "),
                 each_of("k")
-            ),
-            Some(false) | None => {
-                format!("SELECT {columns} FROM {{records}} r WHERE {conditions} {ORDER} LIMIT $1")
-            }
+            )
         });
         // One more tells whether there is a further page.
         let limit = i64::try_from(size.get() + 1).unwrap_or(i64::MAX);
@@ -123,5 +136,15 @@ impl PostgresStore {
         let rows = self.connections.fetch(query, Effect::None).await?;
         let records: Result<Vec<_>> = rows.iter().map(|row| row::record(row, 0)).collect();
         Ok(Page::of(records?, size))
+    }
+}
+
+/// Which statuses are walked; none is the walk over all keys.
+fn statuses(filter: &Filter) -> &[Status] {
+    match filter {
+        Filter { claim_id: Some(_), .. } | Filter { status: Some(Status::Synced), .. } => &[],
+        Filter { status: Some(status), .. } => std::slice::from_ref(status),
+        Filter { due: Some(true), .. } => &[Status::InProgress, Status::Failed, Status::Pending],
+        _ => &[],
     }
 }

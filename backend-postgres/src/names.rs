@@ -11,7 +11,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// What the names of the other tables, indexes and functions append to that of the records.
-    const OTHERS: [&str; 14] = [
+    const OTHERS: [&str; 15] = [
         "ids",
         "former_ids",
         "pauses",
@@ -23,6 +23,7 @@ impl Names {
         "hold",
         "hold_new",
         "records_due",
+        "records_page",
         "records_status",
         "records_claim",
         "inbox_until",
@@ -60,9 +61,8 @@ impl Names {
             let placeholder = format!("{{{other}}}");
             // An index is created in the schema of its table.
             let name = match other {
-                "records_due" | "records_status" | "records_claim" | "inbox_until" => {
-                    format!("\"{table}_{other}\"")
-                }
+                "records_due" | "records_page" | "records_status" | "records_claim"
+                | "inbox_until" => format!("\"{table}_{other}\""),
                 _ => format!("\"{schema}\".\"{table}_{other}\""),
             };
             filled = filled.replace(&placeholder, &name);

@@ -120,7 +120,7 @@ pub(crate) fn bind<'q>(
     let written = |version: &Option<RemoteVersion>| version.as_ref().map(value::remote_version);
     let aliases: Vec<_> = aliases.iter().map(ExternalId::as_str).collect();
     let echoes: Vec<_> = echoes.iter().map(Fingerprint::as_str).collect();
-    let recent: Vec<_> = recent_changes.iter().map(value::change_id).collect();
+    let recent: Vec<u8> = recent_changes.iter().flat_map(|id| id.to_bits().to_be_bytes()).collect();
     let failure = failure.as_ref();
     let lease = lease.as_ref();
     let metadata = serde_json::to_string(metadata).map_err(|cause| {
@@ -266,9 +266,12 @@ pub(crate) fn record(row: &PgRow, first: usize) -> Result<SyncRecord> {
     let claim_id = columns.maybe(str::parse)?;
     let conflict_kind = columns.maybe(value::read_conflict_kind)?;
     let metadata = columns.text(metadata)?;
-    let recent: Vec<i64> = columns.get()?;
+    let (recent, rest) = columns.get::<&[u8]>()?.as_chunks();
     let recent: Vec<_> =
-        recent.into_iter().map(|bits| ChangeId::from_bits(bits.cast_unsigned())).collect();
+        recent.iter().map(|bits| ChangeId::from_bits(u64::from_be_bytes(*bits))).collect();
+    if !rest.is_empty() {
+        return Err(missing("recent_changes"));
+    }
     let held = both(held_kind, held_since, "held_since")?;
     let conflict = both(conflict_kind, conflict_since, "conflict_since")?;
     let lease = both(claim_id, lease_until, "lease_until")?;

@@ -47,7 +47,7 @@ const UNBORN: [(&str, &str); 35] = [
     ("lease_claim", "NULL::text"),
     ("conflict_kind", "NULL::text"),
     ("metadata", "'{}'::jsonb"),
-    ("recent_changes", "'{}'::bigint[]"),
+    ("recent_changes", "''::bytea"),
 ];
 
 impl Draft {

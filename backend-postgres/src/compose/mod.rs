@@ -148,7 +148,7 @@ pub(crate) fn compose(change: &Change, target: Target) -> Composed {
     let mut choice = match target {
         // Nothing remembers a removal.
         Target::Removal => "CASE".to_owned(),
-        _ => format!("CASE WHEN {} = ANY (o.recent_changes) THEN -1", target.change_id()),
+        _ => format!("CASE WHEN {} THEN -1", remembers("o", target.change_id())),
     };
     let mut drafts = Vec::new();
     for (number, arm) in change.arms().iter().enumerate() {
@@ -202,6 +202,12 @@ fn made(arms: &[Arm], params: &mut Params) -> Option<Draft> {
     patch::carry_out(&arms.get(number)?.then, &mut draft, number, params);
     patch::derive(&mut draft, number, params.target.change_id());
     Some(draft)
+}
+
+/// Whether a record has seen a change. Eight random bytes that begin within another id are as
+/// unlikely as an id that is drawn twice.
+fn remembers(record: &str, change_id: &str) -> String {
+    format!("position(int8send({change_id}) IN {record}.recent_changes) > 0")
 }
 
 /// That `r` is the record of the key in a row of many. An array of one means what `=` does, but

@@ -130,14 +130,16 @@ pub(super) fn derive(to: &mut Draft, arm: usize, change_id: &str) {
     to.set(
         "recent_changes",
         format!(
-            "CASE WHEN cardinality({recent}) < {RING} THEN {recent} \
-             ELSE ({recent})[cardinality({recent}) - {RING} + 2:] END || {change_id}"
+            "substr({recent} || int8send({change_id}), \
+             greatest(1, octet_length({recent}) - {}))",
+            RING - 8 - 1
         ),
     );
     to.set("last_arm", format!("{arm}::smallint"));
 }
 
-const RING: usize = sync_tracker_core::RecentChanges::CAPACITY;
+/// The bytes of the ids that a record remembers.
+const RING: usize = 8 * sync_tracker_core::RecentChanges::CAPACITY;
 
 fn next_incarnation(to: &mut Draft) {
     to.set("incarnation", format!("greatest({} + 1, o.now)", to.get("incarnation")));

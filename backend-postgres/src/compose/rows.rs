@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Param, Target, clock, each_of};
+use super::{Param, Target, clock, each_of, remembers};
 
 /// What comes before `d`, and the query of the locked rows, which `ord` tells apart.
 pub(super) fn locked(target: Target, params: &[Param]) -> (String, String) {
@@ -44,10 +44,12 @@ fn many(params: &[Param]) -> (String, String) {
 /// taken alone if it was. The sum in `m` leaves it the index by claim.
 fn claim(most: u16) -> (String, String) {
     let clock = clock("$3");
-    let due = "SELECT r.* FROM {records} r WHERE r.source = $1 \
-               AND r.due_at <= (SELECT now FROM c) AND NOT (SELECT paused FROM p) \
-               AND NOT starts_with(r.entity_type, 'sync-tracker/') \
-               AND $2::bigint <> ALL (r.recent_changes)";
+    let due = format!(
+        "SELECT r.* FROM {{records}} r WHERE r.source = $1 \
+         AND r.due_at <= (SELECT now FROM c) AND NOT (SELECT paused FROM p) \
+         AND NOT starts_with(r.entity_type, 'sync-tracker/') AND NOT {}",
+        remembers("r", "$2::bigint")
+    );
     let oldest = "ORDER BY r.due_at, r.entity_type, r.entity_id LIMIT";
     let before = format!(
         "c AS MATERIALIZED (SELECT {clock} AS now),\n\

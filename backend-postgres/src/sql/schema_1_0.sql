@@ -1,9 +1,7 @@
 -- The tables of version 1.0. Times are milliseconds since 1970, text is compared by its bytes.
 
+-- What has a fixed width comes first, which needs the least room.
 CREATE TABLE {records} (
-    source text COLLATE "C" NOT NULL,
-    entity_type text COLLATE "C" NOT NULL,
-    entity_id text COLLATE "C" NOT NULL,
     incarnation bigint NOT NULL,
     revision bigint NOT NULL,
     synced_revision bigint NOT NULL,
@@ -23,8 +21,30 @@ CREATE TABLE {records} (
     retry_at bigint,
     lease_until bigint,
     conflict_since bigint,
+    due_at bigint GENERATED ALWAYS AS (
+        CASE
+            WHEN conflict_kind IS NULL AND held_kind IS NULL
+                THEN coalesce(lease_until, retry_at, pending_since)
+        END
+    ) STORED,
+    -- The place in the order of decision, from 0.
+    status smallint NOT NULL GENERATED ALWAYS AS (
+        CASE
+            WHEN conflict_kind IS NOT NULL THEN 0
+            WHEN held_kind = 'dead' THEN 1
+            WHEN held_kind IS NOT NULL THEN 2
+            WHEN lease_until IS NOT NULL THEN 3
+            WHEN retry_at IS NOT NULL THEN 4
+            WHEN revision > synced_revision THEN 6
+            WHEN deleted_at IS NOT NULL THEN 5
+            ELSE 7
+        END
+    ) STORED,
     last_arm smallint NOT NULL,
     in_doubt boolean NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    entity_type text COLLATE "C" NOT NULL,
+    entity_id text COLLATE "C" NOT NULL,
     external_id text COLLATE "C",
     aliases text[] COLLATE "C",
     -- A letter for the kind, then 20 digits from -2^63 up, or the text: ordered by its bytes.
@@ -39,31 +59,16 @@ CREATE TABLE {records} (
     lease_claim text COLLATE "C",
     conflict_kind text COLLATE "C",
     metadata jsonb NOT NULL,
-    recent_changes bigint[] NOT NULL,
-    -- The place in the order of decision, from 0.
-    status smallint NOT NULL GENERATED ALWAYS AS (
-        CASE
-            WHEN conflict_kind IS NOT NULL THEN 0
-            WHEN held_kind = 'dead' THEN 1
-            WHEN held_kind IS NOT NULL THEN 2
-            WHEN lease_until IS NOT NULL THEN 3
-            WHEN retry_at IS NOT NULL THEN 4
-            WHEN revision > synced_revision THEN 6
-            WHEN deleted_at IS NOT NULL THEN 5
-            ELSE 7
-        END
-    ) STORED,
-    due_at bigint GENERATED ALWAYS AS (
-        CASE
-            WHEN conflict_kind IS NULL AND held_kind IS NULL
-                THEN coalesce(lease_until, retry_at, pending_since)
-        END
-    ) STORED,
+    -- Eight bytes each, the latest last.
+    recent_changes bytea NOT NULL,
     PRIMARY KEY (source, entity_type, entity_id)
 ) {storage};
 {partitions}
 CREATE INDEX {records_due} ON {records} (source, due_at, entity_type, entity_id)
     WHERE due_at IS NOT NULL;
+-- Pages of one status, of which most records are in the last.
+CREATE INDEX {records_page} ON {records} (status, source, entity_type, entity_id)
+    INCLUDE (due_at) WHERE status <> 7;
 -- Equal entries share their key, so it is small: a count reads nothing else.
 -- All records are in it; only who says so gets it. Else, as long as little is known of the table,
 -- a record would be looked for here, among all of its source, rather than by its key.

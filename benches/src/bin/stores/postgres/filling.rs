@@ -41,8 +41,8 @@ async fn copy(on: &mut PgConnection, from: &str, to: &str, times: usize) -> Resu
         values.push(match column.as_str() {
             "version" => format!("version + {times} - 1"),
             "recent_changes" => format!(
-                "ARRAY(SELECT hashint8extended(n, recent_changes[1]) \
-                 FROM generate_series(cardinality(recent_changes) + 1, {times}) n) \
+                "coalesce((SELECT string_agg(int8send(hashint8extended(n, version)), '') \
+                 FROM generate_series(octet_length(recent_changes) / 8 + 1, {times}) n), '') \
                  || recent_changes"
             ),
             column => column.to_owned(),
