@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sync_tracker::{
     AnyStore, Checkpoints, EntityRef, Error, ErrorKind, Handled, Inbox, JsonValue, Outcome, Saved,
@@ -11,7 +12,10 @@ use sync_tracker::{
 use crate::acks::{Ack, Write};
 
 /// The source of every record.
-pub const SOURCE: &str = "power-loss";
+pub const SOURCE: &str = "remote";
+
+/// How long a call may take: longer than any outage of a campaign whose writers go on.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a writer calls one of its entities, its message, and its stream.
 #[must_use]
@@ -39,9 +43,11 @@ pub async fn write(
     writer: u32,
     mut tell: impl FnMut(Ack) -> io::Result<()>,
 ) -> Result<(), Error> {
-    let tracker = Tracker::new(Arc::clone(&store)).with_sources("thing", [SOURCE])?;
-    let inbox = Inbox::new(Arc::clone(&store));
-    let mut run = Checkpoints::new(store).begin(SOURCE, writer.to_string()).await?;
+    let tracker = Tracker::new(Arc::clone(&store)).with_deadline(PATIENCE);
+    let tracker = tracker.with_sources("thing", [SOURCE])?;
+    let inbox = Inbox::new(Arc::clone(&store)).with_deadline(PATIENCE);
+    let checkpoints = Checkpoints::new(store).with_deadline(PATIENCE);
+    let mut run = checkpoints.begin(SOURCE, writer.to_string()).await?;
     for entity in 0.. {
         let mut tell = |write| {
             tell(Ack { writer, entity, write })

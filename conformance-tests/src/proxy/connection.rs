@@ -99,7 +99,7 @@ struct LineState {
 impl Line {
     async fn connect(&self) -> io::Result<TcpStream> {
         self.passable().await;
-        TcpStream::connect(self.shared.server).await
+        TcpStream::connect(self.shared.server()).await
     }
 
     async fn converse(&self, client: &mut TcpStream, server: &mut TcpStream) -> Result<(), End> {

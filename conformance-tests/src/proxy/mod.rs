@@ -70,6 +70,7 @@ use self::port::Port;
 /// | an applied request hangs | `Silence`, `ToClient` | all | nothing until healed |
 /// | the server is gone | [`go_away`](Self::go_away) | nothing more | closed, then refused |
 /// | the network is split | [`partition`](Self::partition) | nothing until healed | nothing |
+/// | another takes over | [`lead_to`](Self::lead_to) | goes on with whom it has | the other, anew |
 ///
 /// A fault that is armed while a flush is under way waits for the next. So does one for a client
 /// that sends on before it was answered: to the proxy that is still the same flush.
@@ -128,7 +129,7 @@ pub struct FaultProxy {
 /// What connections and the proxy share.
 #[derive(Debug)]
 struct Shared {
-    server: SocketAddr,
+    server: Mutex<SocketAddr>,
     wire: Mutex<Wire>,
     control: watch::Sender<Control>,
     listener: Mutex<Option<TcpListener>>,
@@ -164,7 +165,7 @@ impl FaultProxy {
     pub async fn start(server: SocketAddr) -> io::Result<Self> {
         let port = Port::new()?;
         let shared = Arc::new(Shared {
-            server,
+            server: Mutex::new(server),
             wire: Mutex::default(),
             control: watch::Sender::default(),
             listener: Mutex::new(Some(port.listen()?)),
@@ -178,6 +179,12 @@ impl FaultProxy {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.port.address
+    }
+
+    /// Connects each later client to `server`, as an address does that moves at a failover. Those
+    /// that are connected stay where they are.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *self.shared.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
     /// Arms a fault besides those that are armed already.
@@ -278,6 +285,10 @@ impl Drop for FaultProxy {
 impl Shared {
     fn wire(&self) -> MutexGuard<'_, Wire> {
         self.wire.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn server(&self) -> SocketAddr {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn listener(&self) -> MutexGuard<'_, Option<TcpListener>> {

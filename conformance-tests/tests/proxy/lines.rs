@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::proxied;
-use crate::server::{Client, Ended, Seen};
+use crate::server::{Client, Ended, Seen, Server};
 
 #[tokio::test]
 async fn new_connections_are_refused_and_open_ones_stay() {
@@ -51,6 +51,19 @@ async fn connections_that_were_cut_are_replaced_by_new_ones() {
     proxy.cut_connections();
     assert_eq!(client.sees().await, Seen::Ended(Ended::Closed));
     assert_eq!(Client::connect(proxy.address()).await.asks().await, Seen::Reply(2));
+}
+
+#[tokio::test]
+async fn new_connections_are_led_to_another_server_and_open_ones_stay_with_theirs() {
+    let (first, proxy) = proxied().await;
+    let second = Server::start().await;
+    let mut old = Client::connect(proxy.address()).await;
+    assert_eq!(old.asks().await, Seen::Reply(1));
+    proxy.lead_to(second.address);
+    let mut new = Client::connect(proxy.address()).await;
+    assert_eq!(new.asks().await, Seen::Reply(1));
+    assert_eq!(old.asks().await, Seen::Reply(2));
+    assert_eq!((first.applied(), second.applied()), (2, 1));
 }
 
 #[tokio::test]

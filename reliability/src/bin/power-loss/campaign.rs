@@ -1,22 +1,23 @@
 //! Cycle after cycle: write, lose the power, look.
 
+use std::env;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, process};
 
+use clap::ValueEnum;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sync_tracker_reliability::Failure;
 use sync_tracker_reliability::acks::Acked;
+use sync_tracker_reliability::campaign::{Interrupted, NOT_RUN, folder};
 use sync_tracker_reliability::check::Found;
 
-use crate::Failure;
-use crate::disk::Disk;
-
-/// The exit status if the campaign could not be run here.
-const NOT_RUN: u8 = 3;
+use crate::disk::{Disk, copy_image};
+use crate::ground::{Demand, Ground, Level, Store, Waits};
 
 /// How long a writer may take to its first acknowledgement.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,6 +27,10 @@ const TOLD: usize = 5;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Campaign {
+    /// The store.
+    #[arg(long, value_enum, default_value_t = Store::Sqlite)]
+    store: Store,
+
     /// Cycles of the store that waits for the disk.
     #[arg(long, default_value_t = 100)]
     cycles: u32,
@@ -39,148 +44,200 @@ pub(crate) struct Campaign {
     seed: u64,
 }
 
-/// What became of the writes of all cycles.
+/// What came of the cycles of one kind.
 #[derive(Debug, Default)]
 struct Total {
     cycles: u32,
     acked: u64,
     lost: u64,
-    /// Cycles after which the store could not even be read.
     damaged: u32,
     unknown_but_applied: u64,
     differences: usize,
 }
 
+/// What every cycle begins with.
+struct Start<'a> {
+    folder: &'a Path,
+    /// A disk with the ground on it.
+    template: &'a Path,
+    ground: Ground,
+}
+
 impl Campaign {
     pub(crate) fn run(&self) -> ExitCode {
-        let folder = env::temp_dir().join(format!("power-loss-{}", process::id()));
-        let verdict = fs::create_dir(&folder).map_err(Failure::from).and_then(|()| {
-            match Disk::new(&folder.join("probe.img")) {
-                Ok(probe) => drop(probe),
-                Err(error) => {
-                    eprintln!("power-loss: NOT RUN, a disk in a file is needed: {error}");
-                    return Ok(ExitCode::from(NOT_RUN));
-                }
-            }
-            self.run_in(&folder)
-        });
-        if let Err(error) = fs::remove_dir_all(&folder) {
-            eprintln!("power-loss: {} stays: {error}", folder.display());
-        }
-        verdict.unwrap_or_else(|failure| {
+        self.run_here().unwrap_or_else(|failure| {
             eprintln!("power-loss: {failure}");
             ExitCode::FAILURE
         })
     }
 
-    fn run_in(&self, folder: &Path) -> Result<ExitCode, Failure> {
+    fn run_here(&self) -> Result<ExitCode, Failure> {
+        let interrupted = Interrupted::listen()?;
+        let not_run = |what: &str, error: &io::Error| {
+            eprintln!("power-loss: NOT RUN, {what}: {error}");
+            Ok(ExitCode::from(NOT_RUN))
+        };
+        let programs = match Ground::needs(self.store) {
+            Ok(programs) => programs,
+            Err(error) => return not_run("the server cannot be started", &error),
+        };
+        let folder = folder("power-loss")?;
+        let template = folder.path().join("template.img");
+        let ground = match Disk::new(&template, self.store.disk_size()) {
+            Ok(disk) => Ground::lay(programs, disk.path())?,
+            Err(error) => return not_run("a disk in a file is needed", &error),
+        };
+        let start = Start { folder: folder.path(), template: &template, ground };
+        let verdict = self.run_from(&start, &interrupted);
+        folder.close()?;
+        verdict
+    }
+
+    fn run_from(&self, start: &Start<'_>, interrupted: &Interrupted) -> Result<ExitCode, Failure> {
         let mut rng = StdRng::seed_from_u64(self.seed);
-        println!(
-            "| SQLite, seed {} | cycles | acked | lost | damaged | unknown but applied |",
-            self.seed
-        );
+        let (store, seed) = (self.store.name(), self.seed);
+        println!("| {store}, seed {seed} | cycles | acked | lost | damaged | unknown but applied |");
         println!("|---|---|---|---|---|---|");
-        let full = repeat("full", self.cycles, folder, &mut rng)?;
-        repeat("normal", self.twin_cycles, folder, &mut rng)?;
-        let off = repeat("off", self.twin_cycles, folder, &mut rng)?;
         let mut verdict = ExitCode::SUCCESS;
-        if full.lost > 0 || full.damaged > 0 || full.differences > 0 {
-            eprintln!("power-loss: FAILED: what was acknowledged is not there: {full:?}");
-            verdict = ExitCode::FAILURE;
-        }
-        if full.cycles > 0 && full.unknown_but_applied == 0 {
-            eprintln!("power-loss: FAILED: no writer was killed before it heard of a write");
-            verdict = ExitCode::FAILURE;
-        }
-        if off.cycles > 0 && off.lost == 0 {
-            eprintln!("power-loss: FAILED: the twin lost nothing, so this would show no loss");
-            verdict = ExitCode::FAILURE;
+        for level in self.store.levels() {
+            let is_sound = level.demand == Demand::Kept;
+            let mut total = Total::default();
+            for _ in 0..if is_sound { self.cycles } else { self.twin_cycles } {
+                interrupted.check()?;
+                let writing_for = Duration::from_millis(rng.random_range(0..400));
+                start.cycle(level, writing_for, &mut total)?;
+            }
+            total.tell(level.name);
+            for failure in total.failures(level.demand) {
+                eprintln!("power-loss: FAILED: {failure}: {total:?}");
+                verdict = ExitCode::FAILURE;
+            }
         }
         Ok(verdict)
     }
 }
 
-fn repeat(
-    synchronous: &str,
-    cycles: u32,
-    folder: &Path,
-    rng: &mut StdRng,
-) -> Result<Total, Failure> {
-    let mut total = Total::default();
-    for _ in 0..cycles {
-        cycle(synchronous, folder, Duration::from_millis(rng.random_range(0..400)), &mut total)?;
+impl Total {
+    fn tell(&self, name: &str) {
+        let Self { cycles, acked, lost, damaged, unknown_but_applied, .. } = self;
+        println!("| `{name}` | {cycles} | {acked} | {lost} | {damaged} | {unknown_but_applied} |");
     }
-    let Total { cycles, acked, lost, damaged, unknown_but_applied, .. } = total;
-    println!(
-        "| `synchronous={synchronous}` | {cycles} | {acked} | {lost} | {damaged} | \
-         {unknown_but_applied} |"
-    );
-    Ok(total)
+
+    /// What was demanded and is not so.
+    fn failures(&self, demand: Demand) -> Vec<&'static str> {
+        let mut failures = Vec::new();
+        match demand {
+            _ if self.cycles == 0 => {}
+            Demand::Kept => {
+                if self.lost > 0 || self.damaged > 0 || self.differences > 0 {
+                    failures.push("what was acknowledged is not there");
+                }
+                if self.unknown_but_applied == 0 {
+                    failures.push("no writer was killed before it heard of a write");
+                }
+            }
+            Demand::Lost => {
+                if self.lost == 0 {
+                    failures.push("the twin lost nothing, so this would show no loss");
+                }
+            }
+            Demand::Told => {}
+        }
+        failures
+    }
 }
 
-/// Writes until so long after the first acknowledgement, and looks at what is there.
-fn cycle(
-    synchronous: &str,
-    folder: &Path,
-    writing_for: Duration,
-    total: &mut Total,
-) -> Result<(), Failure> {
-    let [image, copy, acks] = ["disk.img", "copy.img", "acks"].map(|name| folder.join(name));
-    let disk = Disk::new(&image)?;
-    let mut command = on(disk.path(), "write", synchronous)?;
-    let mut writer = command.stdout(File::create(&acks)?).spawn()?;
-    let written = write_for(&mut writer, &acks, writing_for);
-    writer.kill()?;
-    writer.wait()?;
-    written?;
-    disk.copy(&copy)?;
-    drop(disk);
+impl Start<'_> {
+    /// Writes until so long after the first acknowledgement, and looks at what is there.
+    fn cycle(
+        &self,
+        level: &Level,
+        writing_for: Duration,
+        total: &mut Total,
+    ) -> Result<(), Failure> {
+        let [image, copy, acks, said] =
+            ["disk.img", "copy.img", "acks", "said"].map(|name| self.folder.join(name));
+        copy_image(self.template, &image)?;
+        let disk = Disk::mount(&image)?;
+        let mut served = self.ground.serve(disk.path())?;
+        let mut command = on(&served.url(), "write", level.waits)?;
+        // It complains of a server that is killed.
+        command.stdout(File::create(&acks)?).stderr(File::create(&said)?);
+        let mut writer = command.spawn()?;
+        let written = write_for(&mut writer, &acks, writing_for);
+        // Before the writer, so that nothing is acknowledged that is not on the copy.
+        let killed = served.kill();
+        writer.kill()?;
+        writer.wait()?;
+        killed?;
+        written.map_err(|what| {
+            let said = fs::read_to_string(&said).unwrap_or_default();
+            format!("{what}: {said}")
+        })?;
+        disk.copy(&copy)?;
+        drop(served);
+        drop(disk);
 
-    let acked = Acked::parse(&fs::read_to_string(&acks)?)?;
-    let disk = Disk::mount(&copy)?;
-    let Output { status, stdout, .. } =
-        on(disk.path(), "check", synchronous)?.arg("--acks").arg(&acks).output()?;
-    total.cycles += 1;
-    total.acked += acked.count;
-    if !status.success() {
-        total.damaged += 1;
-        total.lost += acked.count;
-        return Ok(());
+        let acked = Acked::parse(&fs::read_to_string(&acks)?)?;
+        total.cycles += 1;
+        total.acked += acked.count;
+        let disk = Disk::mount(&copy)?;
+        let found = self.found_on(&disk, level, &acks)?;
+        let Some(found) = found else {
+            total.damaged += 1;
+            total.lost += acked.count;
+            return Ok(());
+        };
+        if level.demand == Demand::Kept {
+            found.differences.iter().take(TOLD).for_each(|it| eprintln!("power-loss: {it}"));
+        }
+        total.lost += found.lost;
+        total.unknown_but_applied += found.unknown_but_applied;
+        total.differences += found.differences.len();
+        Ok(())
     }
-    let found: Found = serde_json::from_slice(&stdout)?;
-    if synchronous == "full" {
-        found.differences.iter().take(TOLD).for_each(|it| eprintln!("power-loss: {it}"));
+
+    /// What is on a disk of that which was acknowledged; nothing if it cannot be read.
+    fn found_on(&self, disk: &Disk, level: &Level, acks: &Path) -> Result<Option<Found>, Failure> {
+        let served = match self.ground.serve(disk.path()) {
+            Ok(served) => served,
+            Err(error) => {
+                eprintln!("power-loss: {}: {error}", level.name);
+                return Ok(None);
+            }
+        };
+        let mut check = on(&served.url(), "check", level.waits)?;
+        let Output { status, stdout, stderr } = check.arg("--acks").arg(acks).output()?;
+        if status.success() {
+            return Ok(Some(serde_json::from_slice(&stdout)?));
+        }
+        eprintln!("power-loss: {}: {}", level.name, String::from_utf8_lossy(&stderr).trim());
+        Ok(None)
     }
-    total.lost += found.lost;
-    total.unknown_but_applied += found.unknown_but_applied;
-    total.differences += found.differences.len();
-    Ok(())
 }
 
-/// This program, on the database of a disk.
-fn on(disk: &Path, command: &str, synchronous: &str) -> Result<Command, Failure> {
-    let database: PathBuf = disk.join("ledger.db");
+/// This program, on a store.
+fn on(url: &str, command: &str, waits: Waits) -> Result<Command, Failure> {
     let mut program = Command::new(env::current_exe()?);
-    program
-        .arg(command)
-        .args(["--store", &format!("sqlite:{}", database.display())])
-        .args(["--synchronous", synchronous])
-        .stdin(Stdio::null());
+    program.arg(command).args(["--store", url]).stdin(Stdio::null());
+    if let Some(waits) = waits.to_possible_value() {
+        program.args(["--synchronous", waits.get_name()]);
+    }
     Ok(program)
 }
 
 /// Lets the writer write, from its first acknowledgement on.
-fn write_for(writer: &mut Child, acks: &Path, duration: Duration) -> Result<(), Failure> {
+fn write_for(writer: &mut Child, acks: &Path, duration: Duration) -> io::Result<()> {
     let start = Instant::now();
     while fs::metadata(acks)?.len() == 0 {
         if writer.try_wait()?.is_some() || start.elapsed() > PATIENCE {
-            return Err("the writer did not write".into());
+            return Err(io::Error::other("the writer did not write"));
         }
         thread::sleep(Duration::from_millis(1));
     }
     thread::sleep(duration);
     match writer.try_wait()? {
         None => Ok(()),
-        Some(_) => Err("the writer ended by itself".into()),
+        Some(_) => Err(io::Error::other("the writer ended by itself")),
     }
 }

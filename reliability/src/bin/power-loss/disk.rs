@@ -3,10 +3,9 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-/// Enough for a file system with a journal and some seconds of writing.
-const SIZE: u64 = 64 << 20;
+use sync_tracker_reliability::campaign::run;
 
 /// A file that is mounted as a disk, until it is dropped.
 #[derive(Debug)]
@@ -16,9 +15,9 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// A new disk in this file.
-    pub(crate) fn new(image: &Path) -> io::Result<Self> {
-        File::create(image)?.set_len(SIZE)?;
+    /// A new disk in this file, with room for so many bytes.
+    pub(crate) fn new(image: &Path, size: u64) -> io::Result<Self> {
+        File::create(image)?.set_len(size)?;
         run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image))?;
         Self::mount(image)
     }
@@ -40,12 +39,17 @@ impl Disk {
     /// while it was copied, the copy would be of no moment at all: then it is made again.
     pub(crate) fn copy(&self, to: &Path) -> io::Result<()> {
         loop {
-            run(Command::new("cp").arg("--sparse=always").arg(&self.image).arg(to))?;
+            copy_image(&self.image, to)?;
             if Command::new("cmp").arg("-s").arg(&self.image).arg(to).status()?.success() {
                 return Ok(());
             }
         }
     }
+}
+
+/// Copies the file of a disk.
+pub(crate) fn copy_image(from: &Path, to: &Path) -> io::Result<()> {
+    run(Command::new("cp").arg("--sparse=always").arg(from).arg(to))
 }
 
 impl Drop for Disk {
@@ -54,14 +58,4 @@ impl Drop for Disk {
             eprintln!("power-loss: {} stays mounted: {error}", self.mounted.display());
         }
     }
-}
-
-/// Runs a program to its end; what it says against it is the error.
-fn run(command: &mut Command) -> io::Result<()> {
-    let done = command.stdin(Stdio::null()).output()?;
-    if done.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&done.stderr);
-    Err(io::Error::other(format!("{}: {}", command.get_program().display(), said.trim())))
 }

@@ -1,32 +1,36 @@
 //! What a store still has of its acknowledged writes when the power goes.
 //!
 //! `kill -9` alone does not show it, since what a process wrote is in the page cache and survives.
-//! So the store is on a disk of its own, a file mounted as a loop device: the writer is killed, the
-//! file of the disk is copied as it is at that moment, and the copy is mounted and checked. What
-//! was in the page cache of the disk is not in the copy. What was on its way to the disk and not
-//! flushed may be: a disk that lies about flushing is not simulated.
+//! So the store is on a disk of its own, a file mounted as a loop device: the writer is killed, and
+//! before it the server if there is one; the file of the disk is copied as it is at that moment,
+//! and the copy is mounted and checked. What was in the page cache of the disk is not in the copy.
+//! What was on its way to the disk and not flushed may be: a disk that lies about flushing is not
+//! simulated.
 //!
 //! `write` and `check` know a store by its URL only.
 
 mod campaign;
 mod disk;
+mod ground;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::{fs, io};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sync_tracker::AnyStore;
+use sync_tracker::postgres::PostgresOptions;
 use sync_tracker::sqlite::{SqliteOptions, Synchronous};
-use sync_tracker::{AnyStore, Error};
+use sync_tracker_reliability::Failure;
 use sync_tracker_reliability::acks::Acked;
 use sync_tracker_reliability::check::check;
 use sync_tracker_reliability::writer::{tell_on_stdout, write};
 use tokio::task::JoinSet;
 
 use campaign::Campaign;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use ground::Waits;
 
 /// What a store still has of its acknowledged writes when the power goes.
 #[derive(Debug, Parser)]
@@ -38,9 +42,10 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs a campaign on SQLite files. Needs root, mkfs.ext4 and loop mounts; where it cannot have
-    /// them it does nothing and exits with 3. It fails if one write is lost at `full`, or if the
-    /// twin that never waits for the disk, at `off`, loses none. What `normal` loses is only told.
+    /// Runs a campaign on SQLite files, or on PostgreSQL servers of its own. Needs root, mkfs.ext4,
+    /// loop mounts, and the programs of the server; where it cannot have them it does nothing and
+    /// exits with 3. It fails if one write is lost of a store that waits for the disk, or if its
+    /// twin that never waits loses none. What SQLite loses at `normal` is only told.
     Run(Campaign),
     /// Writes until it is killed, and says on standard output what was acknowledged.
     Write {
@@ -66,29 +71,41 @@ struct At {
     /// The URL of the store.
     #[arg(long)]
     store: String,
-    /// When a SQLite store waits for the disk, instead of `full`.
-    #[arg(long)]
+    /// When the store waits for the disk, instead of as it does by itself.
+    #[arg(long, value_enum)]
     synchronous: Option<Waits>,
 }
 
-/// When a SQLite store waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Waits {
-    Full,
-    Normal,
-    Off,
-}
-
 impl At {
-    async fn open(&self) -> Result<Arc<dyn AnyStore>, Error> {
-        let synchronous = match self.synchronous {
-            None => return sync_tracker::open(&self.store).await,
-            Some(Waits::Full) => Synchronous::Full,
-            Some(Waits::Normal) => Synchronous::Normal,
-            Some(Waits::Off) => Synchronous::Off,
-        };
-        let options = SqliteOptions::from_url(&self.store)?.synchronous(synchronous);
-        Ok(Arc::new(options.open().await?))
+    async fn open(&self) -> Result<Arc<dyn AnyStore>, Failure> {
+        match self.synchronous {
+            None => Ok(sync_tracker::open(&self.store).await?),
+            Some(waits) if self.store.starts_with("sqlite:") => {
+                let synchronous = match waits {
+                    Waits::Full => Synchronous::Full,
+                    Waits::Normal => Synchronous::Normal,
+                    Waits::Off => Synchronous::Off,
+                };
+                let options = SqliteOptions::from_url(&self.store)?.synchronous(synchronous);
+                Ok(Arc::new(options.open().await?))
+            }
+            Some(waits) => self.open_server(waits).await,
+        }
+    }
+
+    async fn open_server(&self, waits: Waits) -> Result<Arc<dyn AnyStore>, Failure> {
+        let options = PostgresOptions::from_url(&self.store)?;
+        match waits {
+            // On its own connections it sees to that.
+            Waits::Full => Ok(Arc::new(options.open().await?)),
+            Waits::Normal => Err("PostgreSQL has nothing between full and off".into()),
+            Waits::Off => {
+                let connect: PgConnectOptions = self.store.parse()?;
+                let connect = connect.options([("synchronous_commit", "off")]);
+                let pool = PgPoolOptions::new().connect_with(connect).await?;
+                Ok(Arc::new(options.open_on(pool).await?))
+            }
+        }
     }
 }
 
