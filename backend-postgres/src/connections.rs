@@ -34,6 +34,7 @@ enum From {
 
 pub(crate) struct Held {
     options: PgConnectOptions,
+    /// Cleared when a connection breaks or stays silent: what befell it most likely befell these.
     idle: Mutex<Vec<PgConnection>>,
     permits: Arc<Semaphore>,
     /// How many dropped calls the server has not answered yet.
@@ -44,12 +45,19 @@ pub(crate) struct Held {
 /// became of it.
 const COURTESY: Duration = Duration::from_millis(250);
 
+/// How long after the time that a statement may take a server is believed to be there that has not
+/// answered: it ends statements at that time itself. Less than the courtesy, so that who comes next
+/// gets no connection that waits beside a silent one.
+const GRACE: Duration = Duration::from_millis(200);
+
 /// A connection on loan. Dropped half-way it comes back once the server has answered what was asked
 /// on it, and has taken back a transaction that was begun.
 pub(crate) struct Lent {
     /// There is one until it is given back.
     link: Option<Link>,
     limit: Duration,
+    /// When the server must have answered what is asked now.
+    answer_by: Instant,
     in_transaction: bool,
 }
 
@@ -89,7 +97,8 @@ impl Connections {
         };
         let link = timeout_at(deadline, lent).await;
         let link = link.unwrap_or_else(|_| Err(late(self.limit, None)))?;
-        Ok(Lent { link: Some(link), limit: self.limit, in_transaction: false })
+        let answer_by = Instant::now() + self.limit + GRACE;
+        Ok(Lent { link: Some(link), limit: self.limit, answer_by, in_transaction: false })
     }
 
     /// Sends one statement and gets its rows.
@@ -255,7 +264,6 @@ impl Lent {
                 home.idle().push(connection);
                 drop(permit);
             }
-            // What broke one connection most likely broke those that wait.
             (Fate::Broken, Some(Link::Held { home, .. })) => home.idle().clear(),
             (Fate::Busy, link) => self.link = link,
             // The pool finds out by itself.
@@ -273,7 +281,7 @@ impl Drop for Lent {
         }
         // Without a runtime it is closed.
         let Ok(runtime) = Handle::try_current() else { return };
-        let limit = self.limit;
+        let answer_by = self.answer_by;
         let answered = match &link {
             Link::Held { home, .. } => Some(Answered::awaited(home)),
             Link::Pool(_) => None,
@@ -286,11 +294,13 @@ impl Drop for Lent {
                 }
                 link.connection().ping().await
             };
-            let is_free = matches!(timeout(limit, free).await, Ok(Ok(())));
+            let is_free = matches!(timeout_at(answer_by, free).await, Ok(Ok(())));
             match link {
                 Link::Held { connection, home, permit } => {
                     if is_free {
                         home.idle().push(connection);
+                    } else {
+                        home.idle().clear();
                     }
                     drop(permit);
                 }

@@ -131,3 +131,33 @@ async fn a_server_that_is_gone_or_silent_is_told_so_and_found_again() {
     proxy.come_back().unwrap();
     assert!(store.get(&key(1)).await.unwrap().is_some());
 }
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn after_one_silent_call_the_next_reaches_the_server_that_the_address_leads_to_by_then() {
+    const DEADLINE: Duration = Duration::from_secs(1);
+    let schema = OwnSchema::new();
+    let options: PgConnectOptions = url().parse().unwrap();
+    let address = format!("{}:{}", options.get_host(), options.get_port());
+    let server = tokio::net::lookup_host(address).await.unwrap().next().unwrap();
+    let former = FaultProxy::start(server).await.unwrap();
+    let proxy = FaultProxy::start(former.address()).await.unwrap();
+    let options = options.host("127.0.0.1").port(proxy.address().port());
+    let options = PostgresOptions::from_options(options).schema(schema.name()).deadline(DEADLINE);
+    let store = options.connections(4).open().await.unwrap();
+    let mut reads = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let store = store.clone();
+        reads.spawn(async move { store.get(&key(1)).await.map(drop) });
+    }
+    reads.join_all().await.into_iter().for_each(|read| read.unwrap());
+    assert!(proxy.counts().connections > 1, "connections wait");
+
+    former.partition();
+    proxy.lead_to(server);
+    let silent = store.apply(&key(1), &rules::created()).await.unwrap_err();
+    assert_eq!(silent.kind(), ErrorKind::Unknown, "{silent:?}");
+    let start = std::time::Instant::now();
+    assert!(store.apply(&key(1), &rules::created()).await.unwrap().is_applied());
+    assert!(start.elapsed() < DEADLINE, "{:?}", start.elapsed());
+}
