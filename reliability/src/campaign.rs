@@ -1,6 +1,6 @@
 //! What every campaign needs: a folder that goes with it, and a way to end it early.
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -21,10 +21,9 @@ pub const NOT_RUN: u8 = 3;
 ///
 /// If it cannot be made.
 pub fn folder(name: &str) -> io::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix(&format!("{name}-"))
-        .permissions(Permissions::from_mode(0o711))
-        .tempdir()
+    let folder = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir()?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o711))?;
+    Ok(folder)
 }
 
 /// Whether somebody asked the campaign to end.

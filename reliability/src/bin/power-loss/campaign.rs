@@ -96,7 +96,9 @@ impl Campaign {
     fn run_from(&self, start: &Start<'_>, interrupted: &Interrupted) -> Result<ExitCode, Failure> {
         let mut rng = StdRng::seed_from_u64(self.seed);
         let (store, seed) = (self.store.name(), self.seed);
-        println!("| {store}, seed {seed} | cycles | acked | lost | damaged | unknown but applied |");
+        println!(
+            "| {store}, seed {seed} | cycles | acked | lost | damaged | unknown but applied |"
+        );
         println!("|---|---|---|---|---|---|");
         let mut verdict = ExitCode::SUCCESS;
         for level in self.store.levels() {

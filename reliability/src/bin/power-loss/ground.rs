@@ -60,19 +60,23 @@ impl Store {
             Level { waits, name, demand }
         }
         match self {
-            Self::Sqlite => const {
-                &[
-                    level(Waits::Full, "synchronous=full", Demand::Kept),
-                    level(Waits::Normal, "synchronous=normal", Demand::Told),
-                    level(Waits::Off, "synchronous=off", Demand::Lost),
-                ]
-            },
-            Self::Postgres => const {
-                &[
-                    level(Waits::Full, "synchronous_commit=on", Demand::Kept),
-                    level(Waits::Off, "synchronous_commit=off", Demand::Lost),
-                ]
-            },
+            Self::Sqlite => {
+                const {
+                    &[
+                        level(Waits::Full, "synchronous=full", Demand::Kept),
+                        level(Waits::Normal, "synchronous=normal", Demand::Told),
+                        level(Waits::Off, "synchronous=off", Demand::Lost),
+                    ]
+                }
+            }
+            Self::Postgres => {
+                const {
+                    &[
+                        level(Waits::Full, "synchronous_commit=on", Demand::Kept),
+                        level(Waits::Off, "synchronous_commit=off", Demand::Lost),
+                    ]
+                }
+            }
         }
     }
 
@@ -112,7 +116,9 @@ impl Ground {
     /// Opens the way to what is on a disk.
     pub(crate) fn serve(&self, disk: &Path) -> io::Result<Served> {
         match self {
-            Self::Sqlite => Ok(Served::File(format!("sqlite:{}", disk.join("ledger.db").display()))),
+            Self::Sqlite => {
+                Ok(Served::File(format!("sqlite:{}", disk.join("ledger.db").display())))
+            }
             Self::Postgres(cluster) => {
                 cluster.at(&disk.join("server")).start(&[]).map(Served::Server)
             }

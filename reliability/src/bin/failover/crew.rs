@@ -1,0 +1,196 @@
+//! Those who write, and what they were told.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sync_tracker::{AnyStore, Error};
+use sync_tracker_reliability::Failure;
+use sync_tracker_reliability::acks::{Ack, Acked};
+use sync_tracker_reliability::writer::write;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use crate::counter::count;
+
+/// How many write, and how many count besides.
+const WRITERS: u32 = 8;
+
+/// How long it may take until all have heard of a write.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Writers and counters at work.
+#[derive(Debug)]
+pub(crate) struct Crew {
+    log: Arc<Log>,
+    at_work: JoinSet<(Member, Result<(), Error>)>,
+    failures: Vec<String>,
+}
+
+/// A writer or a counter, by its number.
+#[derive(Clone, Copy, Debug)]
+enum Member {
+    Writer(u32),
+    Counter(u32),
+}
+
+impl Member {
+    fn all() -> impl Iterator<Item = Self> {
+        (0..WRITERS).map(Self::Writer).chain((0..WRITERS).map(Self::Counter))
+    }
+
+    fn place(self) -> usize {
+        let place = match self {
+            Self::Writer(number) => number,
+            Self::Counter(number) => WRITERS + number,
+        };
+        place as usize
+    }
+}
+
+/// What all were told.
+#[derive(Debug)]
+struct Log(Mutex<Told>);
+
+#[derive(Debug)]
+struct Told {
+    acked: Acked,
+    counted: Vec<u64>,
+    /// Since when it is looked who hears of a write.
+    since: Instant,
+    /// By place.
+    places: Vec<Place>,
+    is_over: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// How long it took to hear of a write.
+    heard: Option<Duration>,
+    /// By an error, before it was over.
+    has_left: bool,
+    /// Because it was over.
+    was_sent_home: bool,
+}
+
+/// What it comes to.
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub(crate) acked: Acked,
+    /// By counter, how many increments were acknowledged.
+    pub(crate) counted: Vec<u64>,
+    /// Of those who left before it was over, why.
+    pub(crate) failures: Vec<String>,
+}
+
+/// How long it took until the first heard of a write, and until all had.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub(crate) first: Duration,
+    pub(crate) all: Duration,
+}
+
+impl Log {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of an acknowledgement, and sends the member home if it is over.
+    fn note(&self, member: Member, ack: Option<Ack>) -> io::Result<()> {
+        let mut told = self.told();
+        match (member, ack) {
+            (_, Some(ack)) => told.acked.add(ack),
+            (Member::Counter(number), None) => told.counted[number as usize] += 1,
+            (Member::Writer(_), None) => {}
+        }
+        let (after, is_over) = (told.since.elapsed(), told.is_over);
+        let place = &mut told.places[member.place()];
+        place.heard.get_or_insert(after);
+        place.was_sent_home = is_over;
+        if is_over { Err(io::Error::other("it is over")) } else { Ok(()) }
+    }
+}
+
+impl Crew {
+    pub(crate) fn start(store: &Arc<dyn AnyStore>) -> Self {
+        let log = Arc::new(Log(Mutex::new(Told {
+            acked: Acked::default(),
+            counted: vec![0; WRITERS as usize],
+            since: Instant::now(),
+            places: vec![Place::default(); Member::all().count()],
+            is_over: false,
+        })));
+        let mut at_work = JoinSet::new();
+        for member in Member::all() {
+            let (store, log) = (Arc::clone(store), Arc::clone(&log));
+            at_work.spawn(async move {
+                let done = match member {
+                    Member::Writer(number) => {
+                        write(store, number, |ack| log.note(member, Some(ack))).await
+                    }
+                    Member::Counter(number) => {
+                        count(store, number, || log.note(member, None)).await
+                    }
+                };
+                (member, done)
+            });
+        }
+        Self { log, at_work, failures: Vec::new() }
+    }
+
+    /// Looks anew from now on who hears of a write.
+    pub(crate) fn listen(&self) {
+        let mut told = self.log.told();
+        told.since = Instant::now();
+        told.places.iter_mut().for_each(|place| place.heard = None);
+    }
+
+    /// Waits until all who are still at work have heard of a write.
+    pub(crate) async fn all_heard(&mut self) -> Result<Heard, Failure> {
+        let start = Instant::now();
+        loop {
+            while let Some(ended) = self.at_work.try_join_next() {
+                self.leaves(ended)?;
+            }
+            let heard: Option<Vec<_>> = {
+                let told = self.log.told();
+                let at_work = told.places.iter().filter(|place| !place.has_left);
+                at_work.map(|place| place.heard).collect()
+            };
+            if let Some(heard) = heard {
+                let (first, all) = (heard.iter().min().copied(), heard.iter().max().copied());
+                let heard = first.zip(all).map(|(first, all)| Heard { first, all });
+                return heard.ok_or_else(|| format!("all have left: {:?}", self.failures).into());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(format!("not all hear of a write: {:?}", self.log.told().places).into());
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Ends the work, of each after its next acknowledgement.
+    pub(crate) async fn end(mut self) -> Result<Story, Failure> {
+        self.log.told().is_over = true;
+        while let Some(ended) = timeout(PATIENCE, self.at_work.join_next()).await? {
+            self.leaves(ended)?;
+        }
+        let mut told = self.log.told();
+        let (acked, counted) = (std::mem::take(&mut told.acked), told.counted.clone());
+        Ok(Story { acked, counted, failures: self.failures })
+    }
+
+    fn leaves(
+        &mut self,
+        ended: Result<(Member, Result<(), Error>), JoinError>,
+    ) -> Result<(), Failure> {
+        let (member, done) = ended?;
+        let mut told = self.log.told();
+        let place = &mut told.places[member.place()];
+        if !place.was_sent_home {
+            place.has_left = true;
+            self.failures.push(format!("{member:?} left: {done:?}"));
+        }
+        Ok(())
+    }
+}
