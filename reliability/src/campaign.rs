@@ -15,6 +15,10 @@ use crate::Failure;
 /// The exit status if a campaign could not be run here.
 pub const NOT_RUN: u8 = 3;
 
+/// In so many cycles some writes were applied of which nobody was told, whatever the moments: if
+/// not, the campaign shows nothing. In fewer there may be none by chance.
+pub const ENOUGH: u32 = 20;
+
 /// A folder that goes when it is dropped, and that servers of other users get through.
 ///
 /// # Errors

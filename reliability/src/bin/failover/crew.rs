@@ -194,3 +194,54 @@ impl Crew {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sync_tracker::ErrorKind;
+    use sync_tracker::memory::MemoryStore;
+    use sync_tracker_conformance::{Fault, FaultyStore};
+    use sync_tracker_reliability::check::{Found, check};
+
+    use crate::counter::counted;
+
+    /// These faults, and after them a little time for each call, so that all get their turn.
+    fn slowly(faults: impl IntoIterator<Item = Fault>) -> impl Iterator<Item = Fault> {
+        let late = Fault::Late(Duration::from_millis(1));
+        faults.into_iter().chain(std::iter::repeat_n(late, 100_000))
+    }
+
+    fn slow(faults: impl IntoIterator<Item = Fault>) -> FaultyStore<MemoryStore> {
+        FaultyStore::planned(MemoryStore::new(), slowly(faults))
+    }
+
+    #[tokio::test]
+    async fn all_that_the_crew_was_told_until_it_was_sent_home_is_there_and_no_more() {
+        let store: Arc<dyn AnyStore> = Arc::new(slow([]));
+        let mut crew = Crew::start(&store);
+        crew.all_heard().await.unwrap();
+        crew.listen();
+        let heard = crew.all_heard().await.unwrap();
+        assert!(heard.first <= heard.all);
+        let story = crew.end().await.unwrap();
+        assert_eq!(story.failures, Vec::<String>::new());
+        assert_eq!(check(&store, &story.acked).await.unwrap(), Found::default());
+        for (counter, told) in (0..).zip(story.counted) {
+            assert_eq!(counted(&store, counter).await.unwrap(), told);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_because_of_an_error_is_told_and_not_waited_for() {
+        let store = Arc::new(slow([]));
+        let mut crew = Crew::start(&(Arc::clone(&store) as Arc<dyn AnyStore>));
+        crew.all_heard().await.unwrap();
+        store.plan(slowly([Fault::NotDone(ErrorKind::Corrupt)]));
+        while crew.at_work.len() == Member::all().count() {
+            crew.listen();
+            crew.all_heard().await.unwrap();
+        }
+        let story = crew.end().await.unwrap();
+        assert_eq!(story.failures.len(), 1, "{:?}", story.failures);
+    }
+}

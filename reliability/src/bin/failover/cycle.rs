@@ -172,3 +172,36 @@ async fn look(store: &Arc<dyn AnyStore>, story: Story, heard: Heard) -> Result<O
     outcomes.differences.extend(failures);
     Ok(outcomes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counter::count;
+    use std::io;
+    use sync_tracker::memory::MemoryStore;
+    use sync_tracker_reliability::acks::Acked;
+
+    /// What is found of a counter that counted three, if so many were told.
+    async fn found(told: u64) -> (u64, usize) {
+        let store: Arc<dyn AnyStore> = Arc::new(MemoryStore::new());
+        let mut increments = 0..3;
+        let tell = || match (increments.next(), increments.len()) {
+            (Some(_), 1..) => Ok(()),
+            _ => Err(io::Error::other("over")),
+        };
+        count(Arc::clone(&store), 0, tell).await.unwrap_err();
+        let story =
+            Story { acked: Acked::default(), counted: vec![told], failures: Vec::default() };
+        let heard = Heard { first: Duration::ZERO, all: Duration::ZERO };
+        let outcomes = look(&store, story, heard).await.unwrap();
+        assert_eq!(outcomes.acked, told);
+        (outcomes.lost, outcomes.differences.len())
+    }
+
+    #[tokio::test]
+    async fn a_counter_that_is_short_has_lost_and_one_that_is_over_has_counted_twice() {
+        assert_eq!(found(3).await, (0, 0));
+        assert_eq!(found(5).await, (2, 1));
+        assert_eq!(found(2).await, (0, 1));
+    }
+}

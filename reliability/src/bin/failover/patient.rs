@@ -191,3 +191,29 @@ impl CheckpointStore for Patient {
         self.only_answer(|| self.store.raise_horizon(source, to)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sync_tracker::memory::MemoryStore;
+    use sync_tracker::rules;
+    use sync_tracker_conformance::{Fault, FaultyStore};
+
+    async fn met(plan: &[Fault]) -> (u64, u64, u64) {
+        let store = FaultyStore::planned(MemoryStore::new(), plan.iter().copied());
+        let patient = Patient::new(Arc::new(store));
+        let key = Key::new("remote", "thing", 1).unwrap();
+        assert!(patient.apply(&key, &rules::created()).await.unwrap().is_applied());
+        let met = patient.met();
+        (met.unavailable(), met.unknown(), met.unknown_but_applied())
+    }
+
+    #[tokio::test]
+    async fn a_call_is_made_until_it_is_answered_and_what_it_met_is_counted() {
+        use ErrorKind::{Unavailable, Unknown};
+        assert_eq!(met(&[Fault::NotDone(Unavailable); 3]).await, (3, 0, 0));
+        assert_eq!(met(&[Fault::NotDone(Unknown); 2]).await, (0, 2, 0));
+        let applied_at_first = [Fault::Done(Unknown), Fault::NotDone(Unavailable)];
+        assert_eq!(met(&applied_at_first).await, (1, 1, 1));
+    }
+}
