@@ -1,6 +1,5 @@
 //! What a server keeps on disk.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -72,10 +71,8 @@ impl Cluster {
         let data = self.data();
         let mut settings = fs::read_to_string(data.join("postgresql.auto.conf"))?;
         let (host, port, password) = (primary.ip(), primary.port(), &self.password);
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            settings,
-            "primary_conninfo = 'host={host} port={port} user={ROLE} password={password}'"
+        settings += &format!(
+            "primary_conninfo = 'host={host} port={port} user={ROLE} password={password}'\n"
         );
         fs::write(data.join("postgresql.auto.conf"), settings)?;
         let nothing = NamedTempFile::new()?;

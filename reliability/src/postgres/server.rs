@@ -126,7 +126,11 @@ impl Server {
     /// Removes the mark in shared memory by which a server knows that another one is at its data:
     /// one that was killed leaves it until the next start.
     fn forget_shared_memory(&self) -> io::Result<()> {
-        let pid_file = fs::read_to_string(self.cluster.data().join("postmaster.pid"))?;
+        let pid_file = match fs::read_to_string(self.cluster.data().join("postmaster.pid")) {
+            // It was about to end, and has cleared up itself.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            read => read?,
+        };
         // Its seventh line: key and id.
         let id = pid_file.lines().nth(6).and_then(|line| line.split_whitespace().nth(1));
         match id {
