@@ -44,7 +44,8 @@ postgres_start() {
     wait_until 30 postgres postgres_is_healthy
     local url=postgres://sync_tracker:$password@127.0.0.1:$base/postgres
     local verified="sslmode=verify-full&sslrootcert=$STATE_DIR/postgres/authority.crt"
-    publish postgres "SYNC_TRACKER_POSTGRES_URL=$url" \
+    # Whoever does not ask for TLS gets none, as on a server without it.
+    publish postgres "SYNC_TRACKER_POSTGRES_URL=$url?sslmode=disable" \
         "SYNC_TRACKER_POSTGRES_TLS_URL=$url?$verified"
 }
 
