@@ -223,7 +223,7 @@ async fn read(on: &mut PgConnection, bound: Bound<'_>) -> Result<Vec<PgRow>, Fai
                 "INT2" => decoded::<i16>(row, at)?,
                 "BOOL" => decoded::<bool>(row, at)?,
                 "TEXT" => decoded::<String>(row, at)?,
-                "INT8[]" => decoded::<Vec<i64>>(row, at)?,
+                "BYTEA" => decoded::<Vec<u8>>(row, at)?,
                 "TEXT[]" => decoded::<Vec<String>>(row, at)?,
                 other => return Err(format!("a column of type {other}").into()),
             }
