@@ -4,6 +4,7 @@
 pub mod acks;
 pub mod campaign;
 pub mod check;
+pub mod disk;
 pub mod postgres;
 pub mod writer;
 

@@ -15,8 +15,8 @@ use sync_tracker_reliability::Failure;
 use sync_tracker_reliability::acks::Acked;
 use sync_tracker_reliability::campaign::{ENOUGH, Interrupted, NOT_RUN, folder};
 use sync_tracker_reliability::check::Found;
+use sync_tracker_reliability::disk::{Disk, copy_image};
 
-use crate::disk::{Disk, copy_image};
 use crate::ground::{Demand, Ground, Level, Store, Waits};
 
 /// How long a writer may take to its first acknowledgement.

@@ -10,7 +10,6 @@
 //! `write` and `check` know a store by its URL only.
 
 mod campaign;
-mod disk;
 mod ground;
 
 use std::path::PathBuf;

@@ -5,25 +5,33 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sync_tracker_reliability::campaign::run;
+use crate::campaign::run;
 
 /// A file that is mounted as a disk, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Disk {
+pub struct Disk {
     image: PathBuf,
     mounted: PathBuf,
 }
 
 impl Disk {
     /// A new disk in this file, with room for so many bytes.
-    pub(crate) fn new(image: &Path, size: u64) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Without root, `mkfs.ext4` or loop mounts.
+    pub fn new(image: &Path, size: u64) -> io::Result<Self> {
         File::create(image)?.set_len(size)?;
         run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image))?;
         Self::mount(image)
     }
 
     /// The disk in this file, as after the power came back.
-    pub(crate) fn mount(image: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Without root or loop mounts.
+    pub fn mount(image: &Path) -> io::Result<Self> {
         let mounted = image.with_extension("mounted");
         std::fs::create_dir_all(&mounted)?;
         run(Command::new("mount").args(["-o", "loop"]).arg(image).arg(&mounted))?;
@@ -31,13 +39,18 @@ impl Disk {
     }
 
     /// Where it is mounted.
-    pub(crate) fn path(&self) -> &Path {
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.mounted
     }
 
     /// Copies what is on the disk now, and not what is on its way. If something reached the disk
     /// while it was copied, the copy would be of no moment at all: then it is made again.
-    pub(crate) fn copy(&self, to: &Path) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for it.
+    pub fn copy(&self, to: &Path) -> io::Result<()> {
         loop {
             copy_image(&self.image, to)?;
             if Command::new("cmp").arg("-s").arg(&self.image).arg(to).status()?.success() {
@@ -48,14 +61,18 @@ impl Disk {
 }
 
 /// Copies the file of a disk.
-pub(crate) fn copy_image(from: &Path, to: &Path) -> io::Result<()> {
+///
+/// # Errors
+///
+/// If there is no room for it.
+pub fn copy_image(from: &Path, to: &Path) -> io::Result<()> {
     run(Command::new("cp").arg("--sparse=always").arg(from).arg(to))
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
         if let Err(error) = run(Command::new("umount").arg(&self.mounted)) {
-            eprintln!("power-loss: {} stays mounted: {error}", self.mounted.display());
+            eprintln!("{} stays mounted: {error}", self.mounted.display());
         }
     }
 }
