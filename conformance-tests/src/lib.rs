@@ -54,7 +54,7 @@ pub mod checkpoints;
 mod differential;
 mod environment;
 mod faulty;
-mod faulty_small;
+mod faulty_side_stores;
 mod ground;
 mod history;
 #[doc(hidden)]
@@ -62,7 +62,7 @@ pub mod inbox;
 mod list;
 mod proxy;
 mod run;
-mod small;
+mod side_stores;
 mod sweep;
 #[doc(hidden)]
 pub mod transactions;
@@ -75,7 +75,7 @@ pub use self::history::{Call, HistoryRecorder, NotLinearizable};
 pub use self::proxy::{Armed, Direction, FaultProxy, Trigger, WireCounts, WireFault};
 #[doc(hidden)]
 pub use self::run::run;
-pub use self::small::SmallFixture;
+pub use self::side_stores::SideStoreFixture;
 pub use self::transactions::{TransactionOf, TransactionalFixture};
 
 /// The names of all behaviours, which are the names of the tests that [`suite!`] makes.
@@ -83,12 +83,12 @@ pub const BEHAVIOURS: &[&str] = with_behaviours!(names);
 
 /// The names of all behaviours of an inbox, which are the names of the tests that [`inbox_suite!`]
 /// makes.
-pub const INBOX_BEHAVIOURS: &[&str] = with_inbox_behaviours!(small_names);
+pub const INBOX_BEHAVIOURS: &[&str] = with_inbox_behaviours!(listed_names);
 
 /// The names of all behaviours of checkpoints, which are the names of the tests that
 /// [`checkpoint_suite!`] makes.
-pub const CHECKPOINT_BEHAVIOURS: &[&str] = with_checkpoint_behaviours!(small_names);
+pub const CHECKPOINT_BEHAVIOURS: &[&str] = with_checkpoint_behaviours!(listed_names);
 
 /// The names of all behaviours of changes in a transaction of the caller, which are the names of the
 /// tests that [`transaction_suite!`] makes.
-pub const TRANSACTION_BEHAVIOURS: &[&str] = with_transaction_behaviours!(small_names);
+pub const TRANSACTION_BEHAVIOURS: &[&str] = with_transaction_behaviours!(listed_names);

@@ -9,9 +9,9 @@ use sync_tracker_core::{
 };
 
 use crate::ground::at;
-use crate::small::{SmallGround, hostile_values, look_alikes, source, value};
+use crate::side_stores::{SideStoreGround, hostile_values, look_alikes, source, value};
 
-type Ground = SmallGround<dyn CheckpointStore>;
+type Ground = SideStoreGround<dyn CheckpointStore>;
 
 const TASKS: usize = 16;
 const ROUNDS: usize = 20;

@@ -9,20 +9,20 @@ use std::future::Future;
 use sync_tracker_core::CheckpointStore;
 
 use crate::ground::Setup;
-use crate::small::{self, SmallFixture, SmallGround};
+use crate::side_stores::{self, SideStoreFixture, SideStoreGround};
 
 /// Runs a behaviour on fresh checkpoints.
 pub fn run<S, O, B, R>(name: &'static str, open: S, behaviour: B)
 where
     S: Fn(Setup) -> O + Send + 'static,
-    O: Future<Output: SmallFixture<dyn CheckpointStore>>,
-    B: FnOnce(SmallGround<dyn CheckpointStore>) -> R + Send + 'static,
+    O: Future<Output: SideStoreFixture<dyn CheckpointStore>>,
+    B: FnOnce(SideStoreGround<dyn CheckpointStore>) -> R + Send + 'static,
     R: Future<Output = ()>,
 {
-    small::run(name, open, behaviour);
+    side_stores::run(name, open, behaviour);
 }
 
-/// Gives the list to a maker: `small_tests`, `small_names` or `small_cases`.
+/// Gives the list to a maker: `listed_tests`, `listed_names` or `listed_cases`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_checkpoint_behaviours {
@@ -64,7 +64,7 @@ macro_rules! with_checkpoint_behaviours {
 macro_rules! checkpoint_suite {
     ($factory:expr $(, $(#[$attribute:meta])+)? $(,)?) => {
         $crate::with_checkpoint_behaviours! {
-            small_tests checkpoints, $factory, [$($(#[$attribute])+)?]
+            listed_tests checkpoints, $factory, [$($(#[$attribute])+)?]
         }
     };
 }

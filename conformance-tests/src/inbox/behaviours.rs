@@ -11,9 +11,9 @@ use sync_tracker_core::{
 };
 
 use crate::ground::span;
-use crate::small::{SmallGround, hostile_values, look_alikes, source, value};
+use crate::side_stores::{SideStoreGround, hostile_values, look_alikes, source, value};
 
-type Ground = SmallGround<dyn InboxStore>;
+type Ground = SideStoreGround<dyn InboxStore>;
 
 const LEASE: u64 = 60_000;
 const REMEMBERED: u64 = 500_000;

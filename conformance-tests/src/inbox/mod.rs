@@ -9,20 +9,20 @@ use std::future::Future;
 use sync_tracker_core::InboxStore;
 
 use crate::ground::Setup;
-use crate::small::{self, SmallFixture, SmallGround};
+use crate::side_stores::{self, SideStoreFixture, SideStoreGround};
 
 /// Runs a behaviour on a fresh inbox.
 pub fn run<S, O, B, R>(name: &'static str, open: S, behaviour: B)
 where
     S: Fn(Setup) -> O + Send + 'static,
-    O: Future<Output: SmallFixture<dyn InboxStore>>,
-    B: FnOnce(SmallGround<dyn InboxStore>) -> R + Send + 'static,
+    O: Future<Output: SideStoreFixture<dyn InboxStore>>,
+    B: FnOnce(SideStoreGround<dyn InboxStore>) -> R + Send + 'static,
     R: Future<Output = ()>,
 {
-    small::run(name, open, behaviour);
+    side_stores::run(name, open, behaviour);
 }
 
-/// Gives the list to a maker: `small_tests`, `small_names` or `small_cases`.
+/// Gives the list to a maker: `listed_tests`, `listed_names` or `listed_cases`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_inbox_behaviours {
@@ -69,6 +69,6 @@ macro_rules! with_inbox_behaviours {
 #[macro_export]
 macro_rules! inbox_suite {
     ($factory:expr $(, $(#[$attribute:meta])+)? $(,)?) => {
-        $crate::with_inbox_behaviours! { small_tests inbox, $factory, [$($(#[$attribute])+)?] }
+        $crate::with_inbox_behaviours! { listed_tests inbox, $factory, [$($(#[$attribute])+)?] }
     };
 }

@@ -83,7 +83,7 @@ where
     });
 }
 
-/// Gives the list to a maker: `small_tests` or `small_names`.
+/// Gives the list to a maker: `listed_tests` or `listed_names`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_transaction_behaviours {
@@ -113,7 +113,7 @@ macro_rules! with_transaction_behaviours {
 macro_rules! transaction_suite {
     ($factory:expr $(, $(#[$attribute:meta])+)? $(,)?) => {
         $crate::with_transaction_behaviours! {
-            small_tests transactions, $factory, [$($(#[$attribute])+)?]
+            listed_tests transactions, $factory, [$($(#[$attribute])+)?]
         }
     };
 }

@@ -1,5 +1,5 @@
-//! What the suites of an inbox and of checkpoints have in common: the ground that a behaviour
-//! stands on, and what is made of a list.
+//! What the suites of the stores beside the records have in common, those of an inbox and of
+//! checkpoints: the ground that a behaviour stands on, and what is made of a list.
 
 use std::any::Any;
 use std::future::Future;
@@ -17,20 +17,20 @@ use crate::run::within_limit;
 
 /// What a factory may return for the suite of a trait `T`: a store, or a store with a
 /// [guard](Guarded).
-pub trait SmallFixture<T: ?Sized> {
+pub trait SideStoreFixture<T: ?Sized> {
     /// The store, and what to keep until the behaviour is done.
     fn into_parts(self) -> (Arc<T>, Box<dyn Any>);
 }
 
 macro_rules! fixtures {
     ($store:ident) => {
-        impl<S: $store> SmallFixture<dyn $store> for S {
+        impl<S: $store> SideStoreFixture<dyn $store> for S {
             fn into_parts(self) -> (Arc<dyn $store>, Box<dyn Any>) {
                 (Arc::new(self), Box::new(()))
             }
         }
 
-        impl<S: $store, G: 'static> SmallFixture<dyn $store> for Guarded<S, G> {
+        impl<S: $store, G: 'static> SideStoreFixture<dyn $store> for Guarded<S, G> {
             fn into_parts(self) -> (Arc<dyn $store>, Box<dyn Any>) {
                 (Arc::new(self.store), Box::new(self.guard))
             }
@@ -42,7 +42,7 @@ fixtures!(CheckpointStore);
 
 /// A fresh store and its clock.
 #[derive(Debug)]
-pub struct SmallGround<T: ?Sized> {
+pub struct SideStoreGround<T: ?Sized> {
     pub(crate) store: Arc<T>,
     pub(crate) clock: ManualClock,
     /// A store on a namespace of its own that decides by its server's clock.
@@ -55,8 +55,8 @@ pub(crate) fn run<T, S, O, B, R>(name: &'static str, open: S, behaviour: B)
 where
     T: ?Sized + 'static,
     S: Fn(Setup) -> O + Send + 'static,
-    O: Future<Output: SmallFixture<T>>,
-    B: FnOnce(SmallGround<T>) -> R + Send + 'static,
+    O: Future<Output: SideStoreFixture<T>>,
+    B: FnOnce(SideStoreGround<T>) -> R + Send + 'static,
     R: Future<Output = ()>,
 {
     within_limit(name, async move || {
@@ -64,11 +64,11 @@ where
         let setup = |clock| Setup { namespace: namespace(name), clock };
         let (store, guard) = open(setup(StoreClock::Manual(clock.clone()))).await.into_parts();
         let (by_own_clock, other) = open(setup(StoreClock::Server)).await.into_parts();
-        behaviour(SmallGround { store, clock, by_own_clock, _guards: [guard, other] }).await;
+        behaviour(SideStoreGround { store, clock, by_own_clock, _guards: [guard, other] }).await;
     });
 }
 
-impl<T: ?Sized + Send + Sync + 'static> SmallGround<T> {
+impl<T: ?Sized + Send + Sync + 'static> SideStoreGround<T> {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -172,15 +172,15 @@ pub(crate) fn hostile_values() -> Vec<JsonValue> {
 /// Makes one test per behaviour of a suite.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! small_tests {
+macro_rules! listed_tests {
     ($suite:ident, $factory:expr, $attributes:tt $($name:ident,)*) => {
-        $($crate::small_test! { $suite, $factory, $attributes $name })*
+        $($crate::listed_test! { $suite, $factory, $attributes $name })*
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
-macro_rules! small_test {
+macro_rules! listed_test {
     ($suite:ident, $factory:expr, [$(#[$attribute:meta])*] $name:ident) => {
         #[test]
         $(#[$attribute])*
@@ -192,7 +192,7 @@ macro_rules! small_test {
 
 #[doc(hidden)]
 #[macro_export]
-macro_rules! small_names {
+macro_rules! listed_names {
     ($($name:ident,)*) => {
         &[$(stringify!($name),)*]
     };
@@ -202,7 +202,7 @@ macro_rules! small_names {
 /// type `$open`, for tests of the behaviours themselves.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! small_cases {
+macro_rules! listed_cases {
     ($suite:ident, $open:ty, $($name:ident,)*) => {
         &[$((stringify!($name), |open: $open| {
             $crate::$suite::run(stringify!($name), open, $crate::$suite::behaviours::$name);

@@ -55,7 +55,7 @@ bugs! {
 type Entries = HashMap<(String, String), InboxEntry>;
 type Open = Box<dyn Fn(Setup) -> Ready<Store> + Send>;
 
-const CASES: &[Case<Open>] = with_inbox_behaviours!(small_cases inbox, Open,);
+const CASES: &[Case<Open>] = with_inbox_behaviours!(listed_cases inbox, Open,);
 
 /// The behaviours that fail on the store with a bug, or without.
 pub(crate) fn failed(bug: Option<Bug>) -> Vec<&'static str> {

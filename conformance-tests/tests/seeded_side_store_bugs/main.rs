@@ -3,7 +3,7 @@
 //! pass.
 //!
 //! ```console
-//! $ cargo test --package sync-tracker-conformance --test seeded_small_bugs -- --nocapture
+//! $ cargo test --package sync-tracker-conformance --test seeded_side_store_bugs -- --nocapture
 //! ```
 
 #![allow(clippy::expect_used)] // all of it is a test

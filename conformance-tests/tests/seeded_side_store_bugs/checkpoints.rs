@@ -60,7 +60,7 @@ struct Streams {
 
 type Open = Box<dyn Fn(Setup) -> Ready<Store> + Send>;
 
-const CASES: &[Case<Open>] = with_checkpoint_behaviours!(small_cases checkpoints, Open,);
+const CASES: &[Case<Open>] = with_checkpoint_behaviours!(listed_cases checkpoints, Open,);
 
 /// The behaviours that fail on the store with a bug, or without.
 pub(crate) fn failed(bug: Option<Bug>) -> Vec<&'static str> {
