@@ -1,0 +1,1 @@
+return {now, call('HGET', records, ARGV[2])}

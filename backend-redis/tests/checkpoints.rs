@@ -1,0 +1,18 @@
+//! The store passes the suite of checkpoints on one server and on a cluster.
+
+#[path = "servers/mod.rs"]
+mod servers;
+
+mod single {
+    sync_tracker_conformance::checkpoint_suite!(
+        super::servers::single,
+        #[ignore = "needs SYNC_TRACKER_REDIS_URL"]
+    );
+}
+
+mod cluster {
+    sync_tracker_conformance::checkpoint_suite!(
+        super::servers::cluster,
+        #[ignore = "needs SYNC_TRACKER_REDIS_CLUSTER_URLS"]
+    );
+}

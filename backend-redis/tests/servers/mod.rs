@@ -1,0 +1,101 @@
+//! Stores on the servers that `SYNC_TRACKER_REDIS_URL` and `SYNC_TRACKER_REDIS_CLUSTER_URLS` name,
+//! each with a prefix of its own.
+
+// Each test target uses some of this, and a test may panic.
+#![allow(dead_code, clippy::expect_used)]
+
+use std::env;
+use std::thread;
+
+use redis::{Client, Connection};
+use sync_tracker_conformance::{Guarded, Setup};
+use sync_tracker_redis::{RedisOptions, RedisStore};
+
+/// Where the single server is.
+pub(crate) fn url() -> String {
+    env::var("SYNC_TRACKER_REDIS_URL").expect("SYNC_TRACKER_REDIS_URL names a server")
+}
+
+/// Where the servers of the cluster are.
+pub(crate) fn cluster_urls() -> Vec<String> {
+    let urls = env::var("SYNC_TRACKER_REDIS_CLUSTER_URLS");
+    let urls = urls.expect("SYNC_TRACKER_REDIS_CLUSTER_URLS names the servers of a cluster");
+    urls.split(',').map(Into::into).collect()
+}
+
+/// The cluster in one URL.
+pub(crate) fn cluster_url() -> String {
+    let hosts = cluster_urls();
+    let hosts: Vec<_> = hosts
+        .iter()
+        .map(|url| url.trim_start_matches("redis://").trim_end_matches('/'))
+        .collect();
+    format!("redis-cluster://{}", hosts.join(","))
+}
+
+/// A prefix whose keys go when its test is done.
+#[derive(Debug)]
+pub(crate) struct OwnPrefix {
+    pub(crate) prefix: String,
+    servers: Vec<String>,
+}
+
+impl OwnPrefix {
+    pub(crate) fn new(name: &str, servers: Vec<String>) -> Self {
+        Self { prefix: format!("test-{}-{name}", std::process::id()), servers }
+    }
+}
+
+impl Drop for OwnPrefix {
+    fn drop(&mut self) {
+        let (pattern, servers) = (format!("{}:*", self.prefix), self.servers.clone());
+        // The runtime of the test may be in the way.
+        let sweeping = thread::spawn(move || {
+            for server in &servers {
+                let client = Client::open(server.as_str()).expect("a URL");
+                sweep(&mut client.get_connection().expect("a connection"), &pattern);
+            }
+        });
+        if sweeping.join().is_err() && !thread::panicking() {
+            panic!("keys of {} are left", self.prefix);
+        }
+    }
+}
+
+/// Removes keys from a server that is a master.
+fn sweep(connection: &mut Connection, pattern: &str) {
+    let role: Vec<redis::Value> =
+        redis::cmd("ROLE").query(connection).expect("the server has a role");
+    if role.first() != Some(&redis::Value::BulkString(b"master".into())) {
+        return;
+    }
+    let mut cursor = 0_u64;
+    loop {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
+        let (next, keys): (u64, Vec<String>) = scan.query(connection).expect("keys");
+        for key in keys {
+            let _: i64 = redis::cmd("UNLINK").arg(key).query(connection).expect("the key goes");
+        }
+        cursor = next;
+        if cursor == 0 {
+            return;
+        }
+    }
+}
+
+/// A store on the single server.
+pub(crate) async fn single(setup: Setup) -> Guarded<RedisStore, OwnPrefix> {
+    let guard = OwnPrefix::new(&setup.namespace, vec![url()]);
+    let options = RedisOptions::from_url(&url()).expect("a URL").prefix(&guard.prefix);
+    let store = options.clock(setup.clock).open().await.expect("the store opens");
+    Guarded { store, guard }
+}
+
+/// A store on the cluster.
+pub(crate) async fn cluster(setup: Setup) -> Guarded<RedisStore, OwnPrefix> {
+    let guard = OwnPrefix::new(&setup.namespace, cluster_urls());
+    let options = RedisOptions::from_url(&cluster_url()).expect("a URL").prefix(&guard.prefix);
+    let store = options.clock(setup.clock).open().await.expect("the store opens");
+    Guarded { store, guard }
+}
