@@ -93,8 +93,7 @@ impl RedisStore {
         let [now, word, found] = answer::exactly(answer)?;
         let found = answer::list(found)?;
         if answer::text(word)? == "granted" {
-            let entities =
-                found.into_iter().map(|member| granted(member)).collect::<Result<_>>()?;
+            let entities = found.into_iter().map(granted).collect::<Result<_>>()?;
             return Ok(Answer::Granted(answer::instant(&now)?, entities));
         }
         let records = found.into_iter().map(|taken| {

@@ -129,7 +129,7 @@ impl RedisOptions {
         Ok(match &self.address {
             Address::Server(url) => {
                 let client = Client::open(info(url)?).map_err(refused)?;
-                Way::One(Line::new(Number::Server(client)))
+                Way::One(Box::new(Line::new(Number::Server(client))))
             }
             Address::Sentinel { sentinels, server, master } => {
                 let server = info(server)?;
@@ -142,7 +142,8 @@ impl RedisOptions {
                 let sentinels = infos(sentinels)?;
                 let kind = SentinelServerType::Master;
                 let client = SentinelClient::build(sentinels, master.clone(), Some(node), kind);
-                Way::One(Line::new(Number::Sentinel(Box::new(client.map_err(refused)?))))
+                let number = Number::Sentinel(Box::new(client.map_err(refused)?));
+                Way::One(Box::new(Line::new(number)))
             }
             Address::Cluster(urls) => {
                 let client = ClusterClient::builder(infos(urls)?)

@@ -168,7 +168,7 @@ fn texts<'a>(to: &mut Writer, texts: impl ExactSizeIterator<Item = &'a str>) {
 
 /// Reads the record of a key.
 pub(crate) fn decode(key: &Key, bytes: &[u8]) -> Result<SyncRecord> {
-    read(key, &mut Values(Reader::new(bytes))).ok_or_else(|| corrupt().for_key(key))
+    read(key, &mut Values(Reader::new(bytes))).map_err(|Malformed| corrupt().for_key(key))
 }
 
 /// A record that is none.
@@ -176,123 +176,144 @@ pub(crate) fn corrupt() -> Error {
     Error::new(ErrorKind::Corrupt, "a record does not decode").in_store(STORE)
 }
 
-fn read(key: &Key, from: &mut Values<'_>) -> Option<SyncRecord> {
+/// A value that no field has.
+struct Malformed;
+
+impl From<Error> for Malformed {
+    fn from(_: Error) -> Self {
+        Self
+    }
+}
+
+type Read<T> = Result<T, Malformed>;
+
+fn read(key: &Key, from: &mut Values<'_>) -> Read<SyncRecord> {
     if from.number()? != FORMAT {
-        return None;
+        return Err(Malformed);
     }
     let record = SyncRecord {
         key: key.clone(),
-        external_id: from.text(|text| ExternalId::new(text).ok())?,
-        aliases: from.texts(|text| ExternalId::new(text).ok())?,
-        incarnation: Incarnation::new(from.counter()?).ok()?,
-        revision: Revision::new(from.counter()?).ok()?,
-        synced_revision: Revision::new(from.counter()?).ok()?,
+        external_id: from.text(|text| Ok(ExternalId::new(text)?))?,
+        aliases: from.texts(|text| Ok(ExternalId::new(text)?))?,
+        incarnation: Incarnation::new(from.counter()?)?,
+        revision: Revision::new(from.counter()?)?,
+        synced_revision: Revision::new(from.counter()?)?,
         pending_since: from.instant()?,
-        created_at: from.instant()??,
+        created_at: from.instant()?.ok_or(Malformed)?,
         updated_at: from.instant()?,
         deleted_at: from.instant()?,
         synced_at: from.instant()?,
-        remote_version: from.map(read_remote_version)?,
-        remote_seen: from.map(read_remote_version)?,
+        remote_version: from.map(|bytes| read_remote_version(bytes).ok_or(Malformed))?,
+        remote_seen: from.map(|bytes| read_remote_version(bytes).ok_or(Malformed))?,
         remote_deleted_at: from.instant()?,
         sighted_at: from.instant()?,
-        base: from.text(|text| Fingerprint::new(text).ok())?,
-        echoes: from.texts(|text| Fingerprint::new(text).ok())?,
-        attempts: from.number()?.try_into().ok()?,
+        base: from.text(|text| Ok(Fingerprint::new(text)?))?,
+        echoes: from.texts(|text| Ok(Fingerprint::new(text)?))?,
+        attempts: from.number()?.try_into().map_err(|_| Malformed)?,
         in_doubt: from.truth()?,
         held: match (from.optional()?, from.instant()?) {
             (None, None) => None,
-            (Some(kind), Some(since)) => Some(Held { kind: read_held_kind(kind)?, since }),
-            _ => return None,
+            (Some(kind), Some(since)) => {
+                Some(Held { kind: read_held_kind(kind).ok_or(Malformed)?, since })
+            }
+            _ => return Err(Malformed),
         },
         failure: failure(from)?,
         retry_at: from.instant()?,
-        token: Token::new(from.counter()?).ok()?,
-        lease: match (from.text(|text| text.parse().ok())?, from.instant()?) {
+        token: Token::new(from.counter()?)?,
+        lease: match (from.text(|text| Ok(text.parse()?))?, from.instant()?) {
             (None, None) => None,
             (Some(claim_id), Some(until)) => Some(Lease { claim_id, until }),
-            _ => return None,
+            _ => return Err(Malformed),
         },
         conflict: match (from.optional()?, from.instant()?) {
             (None, None) => None,
-            (Some(kind), Some(since)) => Some(Conflict { kind: read_conflict_kind(kind)?, since }),
-            _ => return None,
+            (Some(kind), Some(since)) => {
+                Some(Conflict { kind: read_conflict_kind(kind).ok_or(Malformed)?, since })
+            }
+            _ => return Err(Malformed),
         },
-        metadata: from.map(read_metadata)?.unwrap_or_default(),
-        version: Version::new(from.counter()?).ok()?,
-        recent_changes: from.map(recent_changes)??,
-        last_arm: from.number()?.try_into().ok()?,
+        metadata: from.map(|bytes| read_metadata(bytes).ok_or(Malformed))?.unwrap_or_default(),
+        version: Version::new(from.counter()?)?,
+        recent_changes: from.map(recent_changes)?.ok_or(Malformed)?,
+        last_arm: from.number()?.try_into().map_err(|_| Malformed)?,
     };
-    from.0.is_at_end().then_some(record)
+    if from.0.is_at_end() { Ok(record) } else { Err(Malformed) }
 }
 
-fn failure(from: &mut Values<'_>) -> Option<Option<Failure>> {
+fn failure(from: &mut Values<'_>) -> Read<Option<Failure>> {
     let class = from.optional()?;
-    let code = from.text(|text| Some(text.into()))?;
-    let message = from.text(|text| Some(text.into()))?;
+    let code = from.text(|text| Ok(text.into()))?;
+    let message = from.text(|text| Ok(text.into()))?;
     let (first_at, last_at) = (from.instant()?, from.instant()?);
-    let Some(class) = class else { return Some(None) };
-    let (message, first_at, last_at) = (message?, first_at?, last_at?);
-    Some(Some(Failure { class: read_failure_class(class)?, code, message, first_at, last_at }))
+    match (class, message, first_at, last_at) {
+        (None, None, None, None) => Ok(None),
+        (Some(class), Some(message), Some(first_at), Some(last_at)) => {
+            let class = read_failure_class(class).ok_or(Malformed)?;
+            Ok(Some(Failure { class, code, message, first_at, last_at }))
+        }
+        _ => Err(Malformed),
+    }
 }
 
-fn recent_changes(bytes: &[u8]) -> Option<RecentChanges> {
-    let (ids, []) = bytes.as_chunks::<8>() else { return None };
+fn recent_changes(bytes: &[u8]) -> Read<RecentChanges> {
+    let (ids, []) = bytes.as_chunks::<8>() else { return Err(Malformed) };
     let ids: Vec<_> = ids.iter().map(|id| ChangeId::from_bits(u64::from_be_bytes(*id))).collect();
-    ids.try_into().ok()
+    Ok(ids.try_into()?)
 }
 
-/// Reads values of the kinds that fields have. `None` is a value that no field has.
+/// Reads values of the kinds that fields have.
 struct Values<'a>(Reader<'a>);
 
 impl<'a> Values<'a> {
-    fn optional(&mut self) -> Option<Option<i64>> {
-        match self.0.next()? {
-            Item::Nothing => Some(None),
-            Item::Number(number) => Some(Some(number)),
-            _ => None,
+    fn next(&mut self) -> Read<Item<'a>> {
+        self.0.next().ok_or(Malformed)
+    }
+
+    fn optional(&mut self) -> Read<Option<i64>> {
+        match self.next()? {
+            Item::Nothing => Ok(None),
+            Item::Number(number) => Ok(Some(number)),
+            _ => Err(Malformed),
         }
     }
 
-    fn number(&mut self) -> Option<i64> {
-        self.optional()?
+    fn number(&mut self) -> Read<i64> {
+        self.optional()?.ok_or(Malformed)
     }
 
-    fn counter(&mut self) -> Option<u64> {
-        self.number()?.try_into().ok()
+    fn counter(&mut self) -> Read<u64> {
+        self.number()?.try_into().map_err(|_| Malformed)
     }
 
-    fn truth(&mut self) -> Option<bool> {
-        match self.0.next()? {
-            Item::Truth(truth) => Some(truth),
-            _ => None,
+    fn truth(&mut self) -> Read<bool> {
+        match self.next()? {
+            Item::Truth(truth) => Ok(truth),
+            _ => Err(Malformed),
         }
     }
 
-    fn instant(&mut self) -> Option<Option<Timestamp>> {
-        match self.optional()? {
-            None => Some(None),
-            Some(millis) => Timestamp::from_millis(millis).ok().map(Some),
-        }
+    fn instant(&mut self) -> Read<Option<Timestamp>> {
+        Ok(self.optional()?.map(Timestamp::from_millis).transpose()?)
     }
 
-    fn map<T>(&mut self, read: impl FnOnce(&'a [u8]) -> Option<T>) -> Option<Option<T>> {
-        match self.0.next()? {
-            Item::Nothing => Some(None),
+    fn map<T>(&mut self, read: impl FnOnce(&'a [u8]) -> Read<T>) -> Read<Option<T>> {
+        match self.next()? {
+            Item::Nothing => Ok(None),
             Item::Bytes(bytes) => read(bytes).map(Some),
-            _ => None,
+            _ => Err(Malformed),
         }
     }
 
-    fn text<T>(&mut self, read: impl FnOnce(&'a str) -> Option<T>) -> Option<Option<T>> {
-        self.map(|bytes| read(std::str::from_utf8(bytes).ok()?))
+    fn text<T>(&mut self, read: impl FnOnce(&'a str) -> Read<T>) -> Read<Option<T>> {
+        self.map(|bytes| read(std::str::from_utf8(bytes).map_err(|_| Malformed)?))
     }
 
-    fn texts<T>(&mut self, read: impl Fn(&'a str) -> Option<T>) -> Option<Vec<T>> {
-        match self.0.next()? {
-            Item::Nothing => Some(Vec::new()),
-            Item::List(length) => (0..length).map(|_| self.text(&read)?).collect(),
-            _ => None,
+    fn texts<T>(&mut self, read: impl Fn(&'a str) -> Read<T>) -> Read<Vec<T>> {
+        match self.next()? {
+            Item::Nothing => Ok(Vec::new()),
+            Item::List(length) => (0..length).map(|_| self.text(&read)?.ok_or(Malformed)).collect(),
+            _ => Err(Malformed),
         }
     }
 }

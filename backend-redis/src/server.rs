@@ -24,7 +24,7 @@ pub(crate) struct Waits {
 #[derive(Debug)]
 pub(crate) enum Way {
     /// One server, be it found by Sentinel.
-    One(Line),
+    One(Box<Line>),
     /// A cluster.
     Cluster(Cluster),
 }

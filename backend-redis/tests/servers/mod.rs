@@ -26,10 +26,8 @@ pub(crate) fn cluster_urls() -> Vec<String> {
 /// The cluster in one URL.
 pub(crate) fn cluster_url() -> String {
     let hosts = cluster_urls();
-    let hosts: Vec<_> = hosts
-        .iter()
-        .map(|url| url.trim_start_matches("redis://").trim_end_matches('/'))
-        .collect();
+    let hosts: Vec<_> =
+        hosts.iter().map(|url| url.trim_start_matches("redis://").trim_end_matches('/')).collect();
     format!("redis-cluster://{}", hosts.join(","))
 }
 
