@@ -93,7 +93,13 @@ impl RedisStore {
                 if field.first() == Some(&1) {
                     holders.insert(field, value);
                 } else if field != PAUSE_FIELD {
-                    expected.add(&record_at(source, &field, &value)?);
+                    match record_at(source, &field, &value) {
+                        Ok(record) => expected.add(&record),
+                        Err(error) => found.push(Discrepancy {
+                            key: entity_of(&field).map(|entity| entity.in_source(source)),
+                            problem: error.to_string(),
+                        }),
+                    }
                 }
             }
             cursor = next;

@@ -4,6 +4,8 @@
 // Each test target uses some of this, and a test may panic.
 #![allow(dead_code, clippy::expect_used)]
 
+pub(crate) mod own;
+
 use std::env;
 use std::thread;
 

@@ -1,0 +1,160 @@
+//! What passes between the store and the server: how many round trips, and what a broken connection
+//! is called.
+
+#![allow(clippy::unwrap_used)] // helpers of tests too
+
+#[path = "servers/mod.rs"]
+mod servers;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sync_tracker_conformance::{Direction, FaultProxy, Trigger, WireFault};
+use sync_tracker_core::rules::{self, RetrySchedule};
+use sync_tracker_core::{
+    Change, ClaimId, ClaimRequest, ErrorKind, ExternalId, FailureNote, Filter, Key, Millis,
+    PageSize, Source, SyncStore,
+};
+use sync_tracker_redis::{RedisOptions, RedisStore};
+
+use self::servers::{OwnPrefix, url};
+
+fn key(id: u64) -> Key {
+    Key::new("shop", "product", id).unwrap()
+}
+
+/// A store behind a proxy.
+async fn proxied(name: &str) -> (RedisStore, FaultProxy, OwnPrefix) {
+    let own = OwnPrefix::new(name, vec![url()]);
+    let url = url();
+    let address = url.trim_start_matches("redis://").trim_end_matches('/');
+    let server = tokio::net::lookup_host(address).await.unwrap().next().unwrap();
+    let proxy = FaultProxy::start(server).await.unwrap();
+    let options = RedisOptions::from_url(&format!("redis://{}", proxy.address())).unwrap();
+    let options = options.prefix(&own.prefix).deadline(Duration::from_secs(5));
+    (options.open().await.unwrap(), proxy, own)
+}
+
+/// How many round trips a call takes once its script is known.
+async fn trips<T>(proxy: &FaultProxy, call: impl AsyncFn() -> T) -> u64 {
+    call().await;
+    proxy.reset_counts();
+    call().await;
+    proxy.counts().round_trips
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_REDIS_URL"]
+async fn a_call_is_one_round_trip() {
+    let (store, proxy, _own) = proxied("trips").await;
+    let shop = Source::new("shop").unwrap();
+    let id = ExternalId::new("x").unwrap();
+    let next = AtomicU64::new(0);
+    let fresh = || key(next.fetch_add(1, Ordering::Relaxed));
+
+    let created = async || store.apply(&fresh(), &rules::created()).await.unwrap();
+    assert_eq!(trips(&proxy, created).await, 1);
+    let updated = async || store.apply(&key(0), &rules::updated()).await.unwrap();
+    assert_eq!(trips(&proxy, updated).await, 1);
+    let refused = async || store.apply(&key(0), &rules::created()).await.unwrap();
+    assert_eq!(trips(&proxy, refused).await, 1);
+    let get = async || store.get(&key(0)).await.unwrap();
+    assert_eq!(trips(&proxy, get).await, 1);
+    let find = async || store.by_external_id(&shop, &key(0).entity.entity_type, &id).await.unwrap();
+    assert_eq!(trips(&proxy, find).await, 1);
+    let filter = Filter { source: Some(shop.clone()), ..Filter::default() };
+    let list = async || store.list(&filter, None, PageSize::default()).await.unwrap();
+    assert_eq!(trips(&proxy, list).await, 1);
+    let due = Filter { due: Some(true), ..filter.clone() };
+    let needing = async || store.list(&due, None, PageSize::default()).await.unwrap();
+    assert_eq!(trips(&proxy, needing).await, 2, "where they are, and then the records");
+    let claim = async || {
+        let ttl = Millis::new(1_000).unwrap();
+        let request = ClaimRequest::new(shop.clone(), ClaimId::random(), 10, ttl, 5).unwrap();
+        store.claim(&request).await.unwrap()
+    };
+    assert_eq!(trips(&proxy, claim).await, 1);
+    let statistics = async || store.statistics(&shop).await.unwrap();
+    assert_eq!(trips(&proxy, statistics).await, 1);
+    let batch = async || {
+        let items: Vec<(Key, Change)> = (0..1_000).map(|_| (fresh(), rules::created())).collect();
+        for outcome in store.apply_many(&items).await {
+            assert!(outcome.unwrap().is_applied());
+        }
+    };
+    assert!(trips(&proxy, batch).await <= 20, "scripts of fifty changes are on their way at once");
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_REDIS_URL"]
+async fn a_change_that_is_cut_off_anywhere_counts_once_when_it_is_repeated() {
+    let (store, proxy, _own) = proxied("cut").await;
+    let schedule = RetrySchedule::default();
+    let mut attempts = 0;
+    let (mut unknown, mut applied) = (0, 0);
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        for number in 1.. {
+            let note = FailureNote::transient("again");
+            let change = rules::mark_failed(&note, &schedule, None);
+            let cut = proxy.arm(WireFault::Cut, direction, Trigger::Nth(number));
+            let answer = store.apply(&key(1), &change).await;
+            proxy.clear();
+            if let Err(error) = &answer {
+                let before = store.get(&key(1)).await.unwrap().map_or(0, |record| record.attempts);
+                let done = before > attempts;
+                assert!(error.is_retryable(), "{error:?}");
+                assert!(!done || error.kind() == ErrorKind::Unknown, "done, and told {error:?}");
+                unknown += u32::from(error.kind() == ErrorKind::Unknown);
+                applied += u32::from(done);
+            }
+            let repeated = store.apply(&key(1), &change).await.unwrap();
+            attempts += 1;
+            assert_eq!(repeated.record().unwrap().attempts, attempts);
+            if cut.fired() == 0 {
+                break;
+            }
+        }
+    }
+    assert!(unknown > 0 && applied > 0, "{unknown} unknown, {applied} of them applied");
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_REDIS_URL"]
+async fn a_server_that_is_gone_is_told_so_and_found_again() {
+    let (store, proxy, _own) = proxied("gone").await;
+    let _ = store.apply(&key(1), &rules::created()).await.unwrap();
+    proxy.go_away();
+    let cut = store.apply(&key(1), &rules::updated()).await.unwrap_err();
+    assert!(cut.is_retryable(), "{cut:?}");
+    let refused = store.apply(&key(1), &rules::updated()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused:?}");
+    assert_eq!(store.get(&key(1)).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    proxy.come_back().unwrap();
+    assert!(store.get(&key(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_REDIS_URL"]
+async fn a_server_that_is_silent_is_left_at_the_deadline() {
+    let own = OwnPrefix::new("silent", vec![url()]);
+    let address = url();
+    let address = address.trim_start_matches("redis://").trim_end_matches('/');
+    let server = tokio::net::lookup_host(address).await.unwrap().next().unwrap();
+    let proxy = FaultProxy::start(server).await.unwrap();
+    let options = RedisOptions::from_url(&format!("redis://{}", proxy.address())).unwrap();
+    let options = options.prefix(&own.prefix).deadline(Duration::from_millis(300));
+    let store = options.open().await.unwrap();
+    let _ = store.apply(&key(1), &rules::created()).await.unwrap();
+    let change = rules::updated();
+    let _silent = proxy.arm(WireFault::Silence, Direction::ToClient, Trigger::Next(1));
+    let late = store.apply(&key(1), &change).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Unknown, "{late:?}");
+    let _silent = proxy.arm(WireFault::Silence, Direction::ToServer, Trigger::Always);
+    let late = store.get(&key(1)).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Unavailable, "{late:?}");
+    proxy.clear();
+    let repeated = store.apply(&key(1), &change).await.unwrap();
+    assert_eq!(repeated.record().unwrap().revision.get(), 2);
+}
