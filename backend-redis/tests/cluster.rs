@@ -8,7 +8,7 @@ mod servers;
 use std::time::Duration;
 
 use redis::Value;
-use sync_tracker_core::{ErrorKind, Key, Source, SyncStore, rules};
+use sync_tracker_core::{ErrorKind, Key, Source, Survival, SyncStore, rules};
 use sync_tracker_redis::{RedisOptions, RedisStore};
 
 use self::servers::own::OwnServer;
@@ -33,8 +33,7 @@ fn three() -> Vec<OwnServer> {
 }
 
 async fn opened(servers: &[OwnServer]) -> RedisStore {
-    let hosts: Vec<_> =
-        servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
     let url = format!("redis-cluster://{}", hosts.join(","));
     let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_secs(5));
     options.open().await.unwrap()
@@ -111,4 +110,23 @@ async fn an_entity_is_found_in_sources_of_all_servers() {
     assert!(sources.is_sorted() && sources.len() == 24);
     assert!(sources.contains(&Source::new("shop 7").unwrap()));
     assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_user_with_few_rights_will_do() {
+    let servers = three();
+    let commands = format!("{} {}", servers::COMMANDS, servers::CLUSTER_COMMANDS);
+    for server in &servers {
+        servers::make_user(&server.url(), "limited", "secret", &commands);
+    }
+    let url = format!("redis-cluster://limited:secret@127.0.0.1:{}", servers[0].port);
+    let store = RedisOptions::from_url(&url).unwrap().prefix("test-x").open().await.unwrap();
+    for number in 0..5 {
+        let key = key(&format!("shop {number}"), 1);
+        let _ = store.apply(&key, &rules::created()).await.unwrap();
+    }
+    assert_eq!(store.verify().await.unwrap(), []);
+    let durability = store.durability().await.unwrap();
+    assert_eq!(durability.power_loss, Survival::Unknown, "the user may not read settings");
 }

@@ -1,4 +1,4 @@
-//! The store passes the suite of an inbox on one server and on a cluster.
+//! The store passes the suite of an inbox on one server and on a cluster, and with few rights.
 
 #[path = "servers/mod.rs"]
 mod servers;
@@ -14,5 +14,12 @@ mod cluster {
     sync_tracker_conformance::inbox_suite!(
         super::servers::cluster,
         #[ignore = "needs SYNC_TRACKER_REDIS_CLUSTER_URLS"]
+    );
+}
+
+mod limited {
+    sync_tracker_conformance::inbox_suite!(
+        super::servers::limited,
+        #[ignore = "needs SYNC_TRACKER_REDIS_URL"]
     );
 }

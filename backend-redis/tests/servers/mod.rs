@@ -99,3 +99,34 @@ pub(crate) async fn cluster(setup: Setup) -> Guarded<RedisStore, OwnPrefix> {
     let store = options.clock(setup.clock).open().await.expect("the store opens");
     Guarded { store, guard }
 }
+
+/// What a user has to be allowed, as `docs/redis.md` says.
+pub(crate) const COMMANDS: &str = "+eval +evalsha +hdel +hget +hgetall +hmget +hscan +hset +info \
+    +time +zadd +zcard +zcount +zlexcount +zrange +zrem";
+
+/// What a user of a cluster has to be allowed besides.
+pub(crate) const CLUSTER_COMMANDS: &str = "+asking +cluster|slots +ping";
+
+/// Makes a user that may do what it has to, and no more.
+pub(crate) fn make_user(server: &str, name: &str, password: &str, commands: &str) {
+    let client = Client::open(server).expect("a URL");
+    let mut set = redis::cmd("ACL");
+    set.arg("SETUSER").arg(name).arg("reset").arg("on").arg(format!(">{password}"));
+    set.arg("~test-*");
+    commands.split_whitespace().for_each(|command| {
+        set.arg(command);
+    });
+    set.exec(&mut client.get_connection().expect("a connection")).expect("the user is made");
+}
+
+/// A store on the single server whose user may do nothing but what the store does.
+pub(crate) async fn limited(setup: Setup) -> Guarded<RedisStore, OwnPrefix> {
+    const USER: &str = "sync_tracker_limited";
+    let password = "limited";
+    make_user(&url(), USER, password, COMMANDS);
+    let guard = OwnPrefix::new(&setup.namespace, vec![url()]);
+    let with_user = url().replace("redis://", &format!("redis://{USER}:{password}@"));
+    let options = RedisOptions::from_url(&with_user).expect("a URL").prefix(&guard.prefix);
+    let store = options.clock(setup.clock).open().await.expect("the store opens");
+    Guarded { store, guard }
+}
