@@ -15,7 +15,7 @@ use crate::error::{self, Effect};
 /// Whom to call.
 pub(crate) enum Number {
     /// The server itself.
-    Server(Client),
+    Server(Box<Client>),
     /// Whoever Sentinel says is the master.
     Sentinel(Box<SentinelClient>),
 }

@@ -102,6 +102,7 @@ impl RedisOptions {
     ///   or throws keys away when it is full.
     pub async fn open(self) -> Result<RedisStore> {
         let prefix = Prefix::new(&self.prefix)?;
+        self.prepare_tls()?;
         let deadline = Instant::now() + self.deadline;
         let connected = timeout_at(deadline, async {
             let writes = match self.waits {
@@ -124,12 +125,32 @@ impl RedisOptions {
         Ok(store)
     }
 
+    /// The driver takes the cryptography of the process, which is ours unless there is another.
+    #[cfg(feature = "tls")]
+    fn prepare_tls(&self) -> Result<()> {
+        let crypto = rustls::crypto::CryptoProvider::get_default();
+        if self.address.is_by_tls() && crypto.is_none() {
+            // If another one comes first after all, it is as good.
+            drop(rustls::crypto::ring::default_provider().install_default());
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn prepare_tls(&self) -> Result<()> {
+        if self.address.is_by_tls() {
+            let message = "connections by TLS need the feature \"tls\"";
+            return Err(error::error(sync_tracker_core::ErrorKind::Unsupported, message));
+        }
+        Ok(())
+    }
+
     async fn way(&self) -> Result<Way> {
         let refused = |cause| error::connecting(&cause);
         Ok(match &self.address {
             Address::Server(url) => {
                 let client = Client::open(info(url)?).map_err(refused)?;
-                Way::One(Box::new(Line::new(Number::Server(client))))
+                Way::One(Box::new(Line::new(Number::Server(Box::new(client)))))
             }
             Address::Sentinel { sentinels, server, master } => {
                 let server = info(server)?;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `memory` (default) | [`memory`] | `memory:` |
 //! | `postgres` | `postgres` | `postgres://USER@HOST/DATABASE` |
+//! | `redis` | `redis` | `redis://HOST`, `redis-sentinel://HOST,HOST/MASTER`, `redis-cluster://HOST,HOST` |
 //! | `sqlite` (default) | [`sqlite`] | `sqlite:PATH` (made if need be), `sqlite::memory:` |
 //!
 //! [`open`] takes the address of a store from a configuration; what it gives is the ledger, the
@@ -38,6 +39,8 @@ pub use sync_tracker_core::*;
 pub use sync_tracker_memory as memory;
 #[cfg(feature = "postgres")]
 pub use sync_tracker_postgres as postgres;
+#[cfg(feature = "redis")]
+pub use sync_tracker_redis as redis;
 #[cfg(feature = "sqlite")]
 pub use sync_tracker_sqlite as sqlite;
 

@@ -36,6 +36,21 @@ const BACKENDS: &[Backend] = &[
         open: None,
     },
     Backend {
+        schemes: &[
+            "redis",
+            "rediss",
+            "redis-sentinel",
+            "rediss-sentinel",
+            "redis-cluster",
+            "rediss-cluster",
+        ],
+        feature: "redis",
+        #[cfg(feature = "redis")]
+        open: Some(|url| Box::pin(redis(url))),
+        #[cfg(not(feature = "redis"))]
+        open: None,
+    },
+    Backend {
         schemes: &["sqlite"],
         feature: "sqlite",
         #[cfg(feature = "sqlite")]
@@ -82,6 +97,12 @@ async fn memory(url: &str) -> Opened {
 #[cfg(feature = "postgres")]
 async fn postgres(url: &str) -> Opened {
     let options = crate::postgres::PostgresOptions::from_url(url)?;
+    Ok(Arc::new(options.open().await?))
+}
+
+#[cfg(feature = "redis")]
+async fn redis(url: &str) -> Opened {
+    let options = crate::redis::RedisOptions::from_url(url)?;
     Ok(Arc::new(options.open().await?))
 }
 

@@ -90,6 +90,19 @@ async fn a_postgres_database_has_it_all() {
     run("DROP DATABASE").await;
 }
 
+#[cfg(feature = "redis")]
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_REDIS_URL"]
+async fn a_redis_database_has_it_all() {
+    // One that tests of the store leave alone.
+    let url = format!("{}15", env::var("SYNC_TRACKER_REDIS_URL").unwrap());
+    let mut server = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    redis::cmd("FLUSHDB").exec(&mut server).unwrap();
+    let store = sync_tracker::open(&url).await.unwrap();
+    is_ledger_inbox_and_checkpoints(&store).await;
+    redis::cmd("FLUSHDB").exec(&mut server).unwrap();
+}
+
 #[tokio::test]
 async fn a_sqlite_url_without_a_path_is_invalid() {
     let error = sync_tracker::open("sqlite:").await.unwrap_err();
