@@ -12,25 +12,7 @@ use sync_tracker_core::{ErrorKind, Key, Source, Survival, SyncStore, rules};
 use sync_tracker_redis::{RedisOptions, RedisStore};
 
 use self::servers::own::OwnServer;
-
-/// Three masters with all slots between them.
-fn three() -> Vec<OwnServer> {
-    let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-    let servers: Vec<_> = (0..3).map(|_| OwnServer::start(&settings)).collect();
-    for (server, slots) in servers.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
-        server.say(&format!("CLUSTER ADDSLOTSRANGE {slots}"));
-        server.say(&format!("CLUSTER MEET 127.0.0.1 {}", servers[0].port));
-    }
-    let is_up = |server: &OwnServer| {
-        let Value::BulkString(info) = server.say("CLUSTER INFO") else { panic!() };
-        let info = String::from_utf8(info).unwrap();
-        info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
-    };
-    while !servers.iter().all(is_up) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    servers
-}
+use self::servers::three;
 
 async fn opened(servers: &[OwnServer]) -> RedisStore {
     let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();

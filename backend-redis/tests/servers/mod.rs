@@ -8,6 +8,7 @@ pub(crate) mod own;
 
 use std::env;
 use std::thread;
+use std::time::Duration;
 
 use redis::{Client, Connection};
 use sync_tracker_conformance::{Guarded, Setup};
@@ -129,4 +130,23 @@ pub(crate) async fn limited(setup: Setup) -> Guarded<RedisStore, OwnPrefix> {
     let options = RedisOptions::from_url(&with_user).expect("a URL").prefix(&guard.prefix);
     let store = options.clock(setup.clock).open().await.expect("the store opens");
     Guarded { store, guard }
+}
+
+/// Three masters with all slots between them.
+pub(crate) fn three() -> Vec<own::OwnServer> {
+    let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+    let servers: Vec<_> = (0..3).map(|_| own::OwnServer::start(&settings)).collect();
+    for (server, slots) in servers.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
+        server.say(&format!("CLUSTER ADDSLOTSRANGE {slots}"));
+        server.say(&format!("CLUSTER MEET 127.0.0.1 {}", servers[0].port));
+    }
+    let is_up = |server: &own::OwnServer| {
+        let redis::Value::BulkString(info) = server.say("CLUSTER INFO") else { panic!("no info") };
+        let info = String::from_utf8(info).expect("text");
+        info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+    };
+    while !servers.iter().all(is_up) {
+        thread::sleep(Duration::from_millis(50));
+    }
+    servers
 }

@@ -44,6 +44,26 @@ impl OwnServer {
         server
     }
 
+    /// A Sentinel that alone decides about a master.
+    pub(crate) fn sentinel(name: &str, master: u16) -> Self {
+        let file = env::temp_dir().join(format!("sync-tracker-sentinel-{}", free_port()));
+        let text = format!(
+            "sentinel monitor {name} 127.0.0.1 {master} 1\n\
+             sentinel down-after-milliseconds {name} 500\n\
+             sentinel failover-timeout {name} 3000\n"
+        );
+        fs::write(&file, text).expect("the file is written");
+        let sentinel = Self::start(&[file.to_str().expect("a name"), "--sentinel"]);
+        fs::remove_file(file).expect("the file goes");
+        sentinel
+    }
+
+    /// Ends the server for good.
+    pub(crate) fn end(&mut self) {
+        self.child.kill().expect("the server ends");
+        self.child.wait().expect("the server ended");
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
@@ -64,8 +84,7 @@ impl OwnServer {
 
     /// Ends the server as by power, and starts it again on what it kept.
     pub(crate) fn restart(&mut self) {
-        self.child.kill().expect("the server ends");
-        self.child.wait().expect("the server ended");
+        self.end();
         self.child = run(&self.directory, self.port, &self.settings);
         self.wait();
     }
@@ -101,7 +120,16 @@ impl Drop for OwnServer {
 
 fn run(directory: &PathBuf, port: u16, settings: &[String]) -> Child {
     let mut command = Command::new("redis-server");
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]);
-    command.arg(directory).args(settings).stdout(Stdio::null()).stderr(Stdio::null());
+    // A file of settings comes first.
+    let (file, settings) = match settings.split_first() {
+        Some((first, rest)) if !first.starts_with('-') => (Some(first), rest),
+        _ => (None, settings),
+    };
+    command.args(file).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    if file.is_none() {
+        command.args(["--save", ""]);
+    }
+    command.arg("--dir").arg(directory).args(settings);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("redis-server is installed")
 }

@@ -1,0 +1,119 @@
+//! Another server becomes the master.
+
+#![allow(clippy::unwrap_used)] // helpers of tests too
+
+#[path = "servers/mod.rs"]
+mod servers;
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+use sync_tracker_core::{Change, Key, SyncStore, rules};
+use sync_tracker_redis::{RedisOptions, RedisStore};
+
+use self::servers::own::OwnServer;
+use self::servers::{OwnPrefix, three};
+
+fn key(id: u64) -> Key {
+    Key::new("shop", "product", id).unwrap()
+}
+
+/// Repeats a change until it is answered. Until then each error says that it may be.
+async fn insist(store: &RedisStore, key: &Key, change: &Change) -> u64 {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        match store.apply(key, change).await {
+            Ok(outcome) => return outcome.record().unwrap().revision.get(),
+            Err(error) => {
+                assert!(error.is_retryable() && Instant::now() < until, "{error:?}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+fn replicates(server: &OwnServer) -> bool {
+    let Value::BulkString(info) = server.say("INFO replication") else { panic!() };
+    String::from_utf8(info).unwrap().contains("master_link_status:up")
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn sentinel_says_who_the_master_is() {
+    let mut master = OwnServer::start(&[]);
+    let port = master.port.to_string();
+    let replica = OwnServer::start(&["--replicaof", "127.0.0.1", &port]);
+    while !replicates(&replica) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sentinel = OwnServer::sentinel("main", master.port);
+    while sentinel.say("SENTINEL REPLICAS main") == Value::Array(Vec::new()) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let url = format!("redis-sentinel://127.0.0.1:{}/main", sentinel.port);
+    let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_secs(5));
+    let store = options.open().await.unwrap();
+    assert_eq!(insist(&store, &key(1), &rules::created()).await, 1);
+    // What the replica does not have yet would be lost.
+    while replica.say("EXISTS sync-tracker:{shop}:r") != Value::Int(1) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    master.end();
+    assert_eq!(insist(&store, &key(1), &rules::updated()).await, 2);
+    assert_eq!(replica.say("EXISTS sync-tracker:{shop}:r"), Value::Int(1));
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_REDIS_SENTINEL_URLS"]
+async fn several_sentinels_are_asked() {
+    let urls = env::var("SYNC_TRACKER_REDIS_SENTINEL_URLS").unwrap();
+    let name = env::var("SYNC_TRACKER_REDIS_SENTINEL_MASTER").unwrap();
+    let hosts = urls.replace("redis://", "").replace('/', "");
+    let own = OwnPrefix::new("sentinels", Vec::new());
+    let options = RedisOptions::from_url(&format!("redis-sentinel://{hosts}/{name}")).unwrap();
+    let store = options.prefix(&own.prefix).open().await.unwrap();
+    assert_eq!(insist(&store, &key(1), &rules::created()).await, 1);
+    let _ = store.remove(&key(1), &sync_tracker_core::Guard::default()).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_replica_of_a_cluster_takes_over() {
+    let mut servers = three();
+    let Value::Int(slot) = servers[0].say("CLUSTER KEYSLOT sync-tracker:{shop}:r") else {
+        panic!()
+    };
+    let at = usize::try_from(slot / 5461).unwrap().min(2);
+    let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+    let replica = OwnServer::start(&settings);
+    replica.say(&format!("CLUSTER MEET 127.0.0.1 {}", servers[at].port));
+    let Value::BulkString(id) = servers[at].say("CLUSTER MYID") else { panic!() };
+    let id = String::from_utf8(id).unwrap();
+    loop {
+        let Value::BulkString(nodes) = replica.say("CLUSTER NODES") else { panic!() };
+        let known = String::from_utf8(nodes).unwrap();
+        let is_known = |line: &str| line.starts_with(&id) && line.contains("master");
+        if known.lines().filter(|line| line.contains("connected")).count() == 4
+            && known.lines().any(is_known)
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    replica.say(&format!("CLUSTER REPLICATE {id}"));
+    while !replicates(&replica) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+    let url = format!("redis-cluster://{}", hosts.join(","));
+    let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_secs(5));
+    let store = options.open().await.unwrap();
+    assert_eq!(insist(&store, &key(1), &rules::created()).await, 1);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    servers[at].end();
+    assert_eq!(insist(&store, &key(1), &rules::updated()).await, 2);
+    assert_eq!(insist(&store, &key(2), &rules::created()).await, 1);
+    assert_eq!(store.verify().await.unwrap(), []);
+}
