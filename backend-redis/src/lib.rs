@@ -45,3 +45,7 @@ mod verify;
 
 pub use self::options::RedisOptions;
 pub use self::store::RedisStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/redis.md")]
+mod operating {}
