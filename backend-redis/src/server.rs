@@ -106,8 +106,7 @@ impl Server {
     ) -> Result<Value, Answer> {
         match (&self.writes, effect) {
             (Some((way, waits)), Effect::Write) => {
-                let answer = self.send_by(way, command, effect, deadline, Some(*waits)).await?;
-                Ok(answer)
+                self.send_by(way, command, effect, deadline, Some(*waits)).await
             }
             _ => self.send_by(&self.reads, command, effect, deadline, None).await,
         }
