@@ -43,6 +43,15 @@ async fn in_use(server: &mut MultiplexedConnection) -> Outcome<u64> {
     Ok(line.unwrap_or("0").trim().parse()?)
 }
 
+/// How long a script took in the server on average since the last question.
+async fn script_time(server: &mut MultiplexedConnection) -> Outcome<String> {
+    let info: String = redis::cmd("INFO").arg("commandstats").query_async(server).await?;
+    redis::cmd("CONFIG").arg("RESETSTAT").exec_async(server).await?;
+    let line = info.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:"));
+    let micros = line.and_then(|line| line.split("usec_per_call=").nth(1));
+    Ok(micros.and_then(|rest| rest.split(',').next()).unwrap_or("0").into())
+}
+
 /// Calls per second of so many callers.
 async fn rate<F: Future<Output = Outcome<()>> + Send + 'static>(
     callers: usize,
@@ -164,7 +173,8 @@ async fn main() -> Outcome<()> {
                 }
             });
             let calls = calls.await?;
-            line.push_str(&format!(", {name} {calls:.0} ({:.2})", calls / hset));
+            let script = script_time(&mut server).await?;
+            line.push_str(&format!(", {name} {calls:.0} ({:.2}, {script} us)", calls / hset));
         }
         println!("{line}");
     }

@@ -155,12 +155,7 @@ impl RedisStore {
         self.register(key).await?;
         let EntityRef { entity_type, entity_id } = &key.entity;
         let keys = self.keys_of(key).all();
-        let args = [
-            self.clock(),
-            entity_type.as_str().into(),
-            entity_id.as_str().into(),
-            row::encode(record),
-        ];
+        let args = [entity_type.as_str().into(), entity_id.as_str().into(), row::encode(record)];
         let script = &self.scripts.put;
         let call = Call { script, keys: &keys, args: &args, effect: Effect::Write };
         let [id, by] = answer::exactly(self.server.call(call).await?)?;

@@ -76,7 +76,7 @@ impl RedisStore {
         read: Vec<u8>,
         written: Vec<u8>,
     ) -> Result<bool> {
-        let args = [self.clock(), place.field.into(), read, written];
+        let args = [place.field.into(), read, written];
         let keys = [place.key.to_owned()];
         let script = &self.scripts.swap;
         let call = Call { script, keys: &keys, args: &args, effect: Effect::Write };

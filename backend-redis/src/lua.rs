@@ -3,6 +3,7 @@
 use crate::row::{FIELDS, place};
 
 pub(crate) const HEAD: &str = include_str!("lua/head.lua");
+pub(crate) const CLOCK: &str = include_str!("lua/clock.lua");
 pub(crate) const RECORD: &str = include_str!("lua/record.lua");
 pub(crate) const INDEXES: &str = include_str!("lua/indexes.lua");
 pub(crate) const CARRY: &str = include_str!("lua/carry.lua");

@@ -64,11 +64,11 @@ impl Scripts {
             composed: Mutex::default(),
             put: Script::of(&[lua::HEAD, lua::RECORD, lua::INDEXES, lua::PUT]),
             find: Script::of(&[lua::HEAD, lua::FIND]),
-            page: Script::of(&[lua::HEAD, lua::PAGE]),
-            merge: Script::of(&[lua::HEAD, lua::MERGE]),
-            statistics: Script::of(&[lua::HEAD, lua::STATISTICS]),
-            pause: Script::of(&[lua::HEAD, lua::PAUSE]),
-            read: Script::of(&[lua::HEAD, lua::READ]),
+            page: Script::of(&[lua::HEAD, lua::CLOCK, lua::PAGE]),
+            merge: Script::of(&[lua::HEAD, lua::CLOCK, lua::MERGE]),
+            statistics: Script::of(&[lua::HEAD, lua::CLOCK, lua::STATISTICS]),
+            pause: Script::of(&[lua::HEAD, lua::CLOCK, lua::PAUSE]),
+            read: Script::of(&[lua::HEAD, lua::CLOCK, lua::READ]),
             swap: Script::of(&[lua::HEAD, lua::SWAP]),
         }
     }

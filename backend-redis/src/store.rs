@@ -146,7 +146,7 @@ impl RedisStore {
         entity_type: &EntityType,
         ids: &[ExternalId],
     ) -> Result<Vec<Option<SyncRecord>>> {
-        let mut args = vec![self.clock(), entity_type.as_str().into()];
+        let mut args: Vec<Vec<u8>> = vec![entity_type.as_str().into()];
         args.extend(ids.iter().map(|id| id.as_str().into()));
         let found = self.on_source(source, &self.scripts.find, &args, Effect::None).await?;
         let records = answer::list(found)?.into_iter().map(|found| {

@@ -126,6 +126,7 @@ pub(crate) fn compose(change: &Change, target: Target) -> Composed {
     let width = (BEFORE_VALUES + params.0.len()).to_string();
     let text = [
         lua::HEAD,
+        lua::CLOCK,
         lua::RECORD,
         lua::INDEXES,
         lua::CARRY,

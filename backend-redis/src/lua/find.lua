@@ -1,6 +1,6 @@
-local kind = ARGV[2]
+local kind = ARGV[1]
 local answers = {}
-for at = 3, #ARGV do
+for at = 2, #ARGV do
   local id = ARGV[at]
   local entity = call('HGET', records, '\1' .. kind .. '\0' .. id)
   if not entity then

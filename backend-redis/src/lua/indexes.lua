@@ -39,11 +39,11 @@ local function settle_ids(kind, entity, before, after)
   for id in pairs(held) do plan.free[#plan.free + 1] = holder(kind, id) end
   return plan
 end
-local UNMOVED = {hold = {}, free = {}, bury = {}, raise = {}}
+local NONE = {}
+local UNMOVED = {hold = NONE, free = NONE, bury = NONE, raise = NONE}
 -- What leaves the index of states and what comes into it.
-local function settle_states(kind, field, before, after)
+local function settle_states(field, before, after)
   local out, new = {}, {}
-  if not owned(kind) then return out, new end
   local was, is = before and before.status, after and after.status
   if was ~= is then
     if was and was ~= 7 then out[1] = was .. field end
@@ -81,9 +81,13 @@ local function keep(kind, entity, before, after, text)
     plan, id, by = settle_ids(kind, entity, before, after)
     if not plan then return id, by end
   end
-  local out, new = settle_states(kind, field, before, after)
-  local from, to
-  if owned(kind) then from, to = score(before), score(after) end
+  local out, new, from, to = NONE, NONE, nil, nil
+  if owned(kind) then
+    if not before or not after or before.status ~= after.status or before.claim ~= after.claim then
+      out, new = settle_states(field, before, after)
+    end
+    from, to = score(before), score(after)
+  end
   if not (before and after) then call('ZCARD', keys) end
   if out[1] or new[1] then call('ZCARD', states) end
   if from ~= to then call('ZCARD', queue) end
