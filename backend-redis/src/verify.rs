@@ -44,7 +44,7 @@ impl Expected {
                 self.holders.insert([b"\x01", &id[..]].concat(), of.into());
             } else {
                 let deleted = record.deleted_at.map_or(0, |at| at.as_millis());
-                let order = format!("{:016}", (1_i64 << 53) - deleted);
+                let order = format!("{:016}", 1_000_000_000_000_000 - deleted);
                 self.former.insert([&id, &b"\0"[..], order.as_bytes(), of].concat(), zero());
             }
         }

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use redis::Value;
 use sync_tracker_core::rules::Success;
-use sync_tracker_core::{Change, ErrorKind, ExternalId, Guard, Key, Survival, SyncStore, rules};
+use sync_tracker_core::{
+    Change, ErrorKind, ExternalId, Guard, Imported, Key, Survival, SyncRecord, SyncStore,
+    Timestamp, rules,
+};
 use sync_tracker_redis::{RedisOptions, RedisStore};
 
 use self::servers::own::OwnServer;
@@ -218,4 +221,26 @@ async fn a_password_shows_nowhere() {
     let wrong = wrong.open().await.unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Invalid);
     assert!(!format!("{wrong:?} {wrong}").contains("hunter2"));
+}
+
+/// A script reckons in doubles, which end where some sums of instants begin.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn of_tombstones_from_any_time_the_last_deleted_is_found() {
+    let server = OwnServer::start(&[]);
+    let store = opened(&server).await;
+    let id = ExternalId::new("x").unwrap();
+    let success = Success { external_id: Some(id.clone()), ..Success::default() };
+    let instants = [Timestamp::MIN.as_millis(), -2, -1, 0, 1, Timestamp::MAX.as_millis()];
+    for (number, millis) in (0..).zip(instants) {
+        let synced = rules::MarkSynced { success: success.clone() }.change();
+        let created = synced.apply_to(&key(number), None, Timestamp::now());
+        let deleted_at = Some(Timestamp::from_millis(millis).unwrap());
+        let record = SyncRecord { deleted_at, ..created.record().unwrap().clone() };
+        assert_eq!(store.put(&record).await.unwrap(), Imported::Stored);
+        let source = &record.key.source;
+        let found = store.by_external_id(source, &record.key.entity.entity_type, &id).await;
+        assert_eq!(found.unwrap().as_ref(), Some(&record));
+    }
+    assert_eq!(store.verify().await.unwrap(), []);
 }

@@ -11,7 +11,7 @@ local function holder(kind, id)
 end
 -- What was deleted last comes first.
 local function buried(kind, id, deleted, entity)
-  return kind .. '\0' .. id .. '\0' .. string.format('%016.0f', 9007199254740992 - deleted) .. entity
+  return kind .. '\0' .. id .. '\0' .. string.format('%016.0f', 1000000000000000 - deleted) .. entity
 end
 -- What becomes of external ids; or nothing, and the id that is taken and its holder.
 local function settle_ids(kind, entity, before, after)
