@@ -79,8 +79,8 @@ impl RedisOptions {
         Self { deadline, ..self }
     }
 
-    /// Lets each write wait, at most for so long, until so many replicas have it. If fewer have, the
-    /// call is [`Unknown`](sync_tracker_core::ErrorKind::Unknown): it is done, and may be lost.
+    /// Lets each write wait, at most for so long, until so many replicas have it. If fewer have,
+    /// the call is [`Unknown`](sync_tracker_core::ErrorKind::Unknown): it is done, and may be lost.
     ///
     /// This makes losses at a failover rarer. It does not exclude them.
     pub fn wait_for_replicas(self, replicas: u32, limit: Duration) -> Self {

@@ -1,4 +1,4 @@
-//! The store agrees with the reference, after any sequence of calls, on one server and on a cluster.
+//! The store agrees with the reference after any sequence of calls, on one server and on a cluster.
 
 #[path = "servers/mod.rs"]
 mod servers;

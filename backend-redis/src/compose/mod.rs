@@ -61,7 +61,7 @@ pub(crate) enum State {
     Replayed,
     /// No arm holds, or there would be too many aliases. The record follows, if there is one.
     Refused,
-    /// Another entity holds an id of it. The record follows, if there is one; the id and the holder.
+    /// Another entity holds an id of it. The record follows, if there is one; the id; the holder.
     Taken,
     /// There was nothing to remove.
     Absent,

@@ -1,5 +1,5 @@
--- Arguments: the claim, how many at most, and what is known of earlier grants to it: 'some', 'none',
--- or 'ask'. Those of the change follow, with nothing in place of a key.
+-- Arguments: the claim, how many at most, and what is known of earlier grants to it: 'some',
+-- 'none', or 'ask'. Those of the change follow, with nothing in place of a key.
 local claim, room, known, at = ARGV[2], tonumber(ARGV[3]), ARGV[4], 5
 local pause = call('HGET', records, '\2pause')
 if pause then

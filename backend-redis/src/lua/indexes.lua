@@ -11,7 +11,8 @@ local function holder(kind, id)
 end
 -- What was deleted last comes first.
 local function buried(kind, id, deleted, entity)
-  return kind .. '\0' .. id .. '\0' .. string.format('%016.0f', 1000000000000000 - deleted) .. entity
+  local order = string.format('%016.0f', 1000000000000000 - deleted)
+  return kind .. '\0' .. id .. '\0' .. order .. entity
 end
 -- What becomes of external ids; or nothing, and the id that is taken and its holder.
 local function settle_ids(kind, entity, before, after)
@@ -72,7 +73,8 @@ end
 local function keep(kind, entity, before, after, text)
   local field = kind .. '\0' .. entity
   local plan, id, by = UNMOVED, nil, nil
-  if not (before and after) and (before or after).id == nil and (before or after).aliases == nil then
+  local only = not (before and after) and (before or after)
+  if only and not only.id and not only.aliases then
     plan = UNMOVED
   elseif not before or not after or before.id ~= after.id or before.aliases ~= after.aliases
     or (before.status == 5) ~= (after.status == 5)
