@@ -1,7 +1,7 @@
 //! Failure, with a lease and without.
 
 use super::RetrySchedule;
-use super::lease::{holder, never_created};
+use super::lease::{holder, nothing_left};
 use crate::change::{
     Arm, AttemptsOp, Change, FailureOp, FlagOp, Guard, HeldOp, LeaseOp, Patch, RetryOp, RevisionOp,
 };
@@ -31,6 +31,9 @@ fn failed(note: &FailureNote, schedule: &RetrySchedule, retry_after: Option<Mill
 /// - permanent: a dead letter at once;
 /// - unknown: as transient, and a create is in doubt from now on.
 ///
+/// Unless the outcome is unknown, nothing is left to do if the entity was deleted meanwhile and the
+/// remote does not have it, or no more.
+///
 /// `retry_after` is the wait that the remote asked for: no retry is due earlier. *Synced at* stays
 /// as it is.
 #[must_use]
@@ -51,10 +54,12 @@ pub fn fail(
         ]),
         FailureClass::Throttled => {
             let then = Patch { attempts: AttemptsOp::GiveBack, ..failed };
-            Change::of([never_created(token), Arm { when: holder(token), then }])
+            let [never_created, deleted_there] = nothing_left(token);
+            Change::of([never_created, deleted_there, Arm { when: holder(token), then }])
         }
         FailureClass::Transient | FailureClass::Permanent => {
-            Change::of([never_created(token), Arm { when: holder(token), then: failed }])
+            let [never_created, deleted_there] = nothing_left(token);
+            Change::of([never_created, deleted_there, Arm { when: holder(token), then: failed }])
         }
     }
 }

@@ -19,33 +19,32 @@ pub fn renew(token: Token, ttl: Millis) -> Change {
     }])
 }
 
-/// A push that certainly left nothing in the remote ends, and the entity was deleted meanwhile:
-/// there is nothing left to push.
-pub(super) fn never_created(token: Token) -> Arm {
-    Arm {
-        when: Guard {
-            deleted: Some(true),
-            known: Some(false),
-            in_doubt: Some(false),
-            ..holder(token)
-        },
-        then: Patch {
-            synced_revision: SyncedRevisionOp::ToRevision,
-            attempts: AttemptsOp::Reset,
-            held: HeldOp::Clear,
-            failure: FailureOp::Clear,
-            retry_at: RetryOp::Clear,
-            lease: LeaseOp::Drop,
-            ..Patch::default()
-        },
-    }
+/// A push that certainly left nothing in the remote ends, and nothing is left to push: the entity
+/// was deleted meanwhile, and was never created there, or is deleted there as well. Another attempt
+/// would find the same, and be followed by another one.
+pub(super) fn nothing_left(token: Token) -> [Arm; 2] {
+    let deleted = Guard { deleted: Some(true), ..holder(token) };
+    let never_created = Guard { known: Some(false), in_doubt: Some(false), ..deleted.clone() };
+    let deleted_there = Guard { dirty: Some(false), ..deleted };
+    let then = Patch {
+        synced_revision: SyncedRevisionOp::ToRevision,
+        attempts: AttemptsOp::Reset,
+        held: HeldOp::Clear,
+        failure: FailureOp::Clear,
+        retry_at: RetryOp::Clear,
+        lease: LeaseOp::Drop,
+        ..Patch::default()
+    };
+    [Arm { when: never_created, then: then.clone() }, Arm { when: deleted_there, then }]
 }
 
 /// The holder gives the record back untried: nothing was sent, and the attempt is given back.
 #[must_use]
 pub fn release(token: Token) -> Change {
+    let [never_created, deleted_there] = nothing_left(token);
     Change::of([
-        never_created(token),
+        never_created,
+        deleted_there,
         Arm {
             when: holder(token),
             then: Patch {

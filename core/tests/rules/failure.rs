@@ -46,8 +46,9 @@ fn noted(record: &mut SyncRecord, class: FailureClass) {
 #[test]
 fn a_push_that_failed_is_retried_as_its_class_says() {
     let fails = |class, retry_after, expected: fn(&mut SyncRecord)| {
-        for record in [full(), live()] {
-            does(&leased(token(), class, retry_after), &record, 1, |record| {
+        let arm = if class == Unknown { 1 } else { 2 };
+        for record in [full(), live(), clean(live())] {
+            does(&leased(token(), class, retry_after), &record, arm, |record| {
                 noted(record, class);
                 record.lease = None;
                 expected(record);
@@ -78,9 +79,21 @@ fn a_create_that_failed_for_certain_leaves_nothing_of_what_was_deleted() {
         does(&leased(token(), class, None), &never_created(), 0, nothing_left);
         for record in to_be_pushed() {
             let outcome = leased(token(), class, None).apply_to(&record.key, Some(&record), now());
-            assert_eq!(outcome.record().unwrap().last_arm, 1);
+            assert_eq!(outcome.record().unwrap().last_arm, 2);
         }
     }
+}
+
+#[test]
+fn a_push_that_failed_for_certain_is_not_retried_once_the_object_is_deleted_on_both_sides() {
+    for class in [Transient, Throttled, Permanent] {
+        does(&leased(token(), class, None), &clean(full()), 1, nothing_left);
+    }
+    does(&leased(token(), Unknown, None), &clean(full()), 1, |record| {
+        noted(record, Unknown);
+        record.lease = None;
+        retry_in(record, 20);
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use sync_tracker_core::rules::{release, renew};
 use sync_tracker_core::{Change, Refusal, SyncRecord, Token};
 
 use super::full_record::{NOW, at, full, revision, span};
-use super::{does, live, refused, unknown, unleased};
+use super::{clean, does, live, refused, unknown, unleased};
 
 pub(super) fn token() -> Token {
     Token::new(5).unwrap()
@@ -58,8 +58,9 @@ fn a_renewed_lease_runs_from_now() {
 #[test]
 fn a_release_gives_the_attempt_back() {
     does(&release(token()), &never_created(), 0, nothing_left);
+    does(&release(token()), &clean(full()), 1, nothing_left);
     for record in to_be_pushed() {
-        does(&release(token()), &record, 1, |record| {
+        does(&release(token()), &record, 2, |record| {
             record.attempts = 1;
             record.lease = None;
         });

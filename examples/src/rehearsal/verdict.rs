@@ -67,10 +67,9 @@ impl Verdict {
         }
         for status in [Status::DeadLetter, Status::Conflict, Status::Pending, Status::Failed] {
             let left = app.tracker().query(SHOP).entity_type(PRODUCT).status(status).await?;
-            let left = left.records.iter();
-            verdict.different.extend(left.map(|record| {
-                let failure = record.failure.as_ref().map(|failure| failure.message.to_string());
-                format!("{}: {status}, {}", record.key, failure.unwrap_or_default())
+            verdict.different.extend(left.records.iter().map(|record| {
+                let row = app.db().row(&record.key.entity);
+                format!("{}: {status}, of {row:?}: {record:?}", record.key)
             }));
         }
         verdict.account(journal, app, &ours, &theirs);
