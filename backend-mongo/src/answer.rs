@@ -1,0 +1,23 @@
+//! What is asked of documents, and how answers are read.
+
+use mongodb::bson::{Document, doc};
+use sync_tracker_core::{Result, SyncRecord, Timestamp};
+
+use crate::document;
+use crate::error::unexpected;
+
+/// A record, and the server's time beside it.
+pub(crate) fn with_time() -> Document {
+    doc! { "_id": 0, "now": "$$NOW", "record": "$$ROOT" }
+}
+
+/// Takes apart what is read so.
+pub(crate) fn timed(answer: &Document) -> Result<(Timestamp, &Document)> {
+    let now = answer.get_datetime("now").map_err(|_| unexpected())?;
+    let record = answer.get_document("record").map_err(|_| unexpected())?;
+    Ok((Timestamp::from_millis(now.timestamp_millis())?, record))
+}
+
+pub(crate) fn records(documents: &[Document]) -> Result<Vec<SyncRecord>> {
+    documents.iter().map(document::decode).collect()
+}

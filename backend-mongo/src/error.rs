@@ -1,0 +1,169 @@
+//! What the driver reports, said by what a caller can do about it: the one place that knows.
+
+use std::time::Duration;
+
+use mongodb::bson::Document;
+use mongodb::error::{
+    Error as DriverError, ErrorKind as DriverKind, NO_WRITES_PERFORMED,
+    TRANSIENT_TRANSACTION_ERROR, WriteFailure,
+};
+use sync_tracker_core::{Error, ErrorKind};
+
+/// How errors call this store.
+pub(crate) const STORE: &str = "mongodb";
+
+/// What a command may have done, if there is no answer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing, or nothing that stays unless the caller commits it.
+    None,
+    /// It may be carried out.
+    Write,
+}
+
+impl Effect {
+    fn without_answer(self) -> ErrorKind {
+        match self {
+            Self::None => ErrorKind::Unavailable,
+            Self::Write => ErrorKind::Unknown,
+        }
+    }
+}
+
+pub(crate) fn error(kind: ErrorKind, message: &str) -> Error {
+    Error::new(kind, message).in_store(STORE)
+}
+
+/// The options of the connection are wrong, or what they name cannot be found.
+pub(crate) fn options(cause: &DriverError) -> Error {
+    match &*cause.kind {
+        // Their text might quote the password.
+        DriverKind::InvalidArgument { .. } | DriverKind::InvalidTlsConfig { .. } => {
+            Error::invalid("URL", "is not of a MongoDB deployment", "mongodb://host/database")
+                .in_store(STORE)
+        }
+        _ => sent(cause, Effect::None),
+    }
+}
+
+/// A command was sent, or was to be.
+pub(crate) fn sent(cause: &DriverError, effect: Effect) -> Error {
+    let (kind, message) = if cause.contains_label(TRANSIENT_TRANSACTION_ERROR) {
+        (ErrorKind::Unavailable, "the transaction is over")
+    } else {
+        of_kind(&cause.kind, effect)
+    };
+    let done_nothing = kind == ErrorKind::Unknown && cause.contains_label(NO_WRITES_PERFORMED);
+    let kind = if done_nothing { ErrorKind::Unavailable } else { kind };
+    error(kind, message).caused_by(cause.clone())
+}
+
+fn of_kind(cause: &DriverKind, effect: Effect) -> (ErrorKind, &'static str) {
+    match cause {
+        DriverKind::Command(refused) => reported(refused.code, effect),
+        DriverKind::Write(WriteFailure::WriteError(refused)) => reported(refused.code, effect),
+        DriverKind::Write(_) => {
+            (effect.without_answer(), "written, and not known to be on the majority of servers")
+        }
+        DriverKind::Io(_) => (effect.without_answer(), "the connection broke"),
+        DriverKind::ServerSelection { .. }
+        | DriverKind::ConnectionPoolCleared { .. }
+        | DriverKind::DnsResolve { .. } => (ErrorKind::Unavailable, "there is no connection"),
+        DriverKind::Authentication { .. } => {
+            (ErrorKind::Unsupported, "the server refuses the user")
+        }
+        DriverKind::IncompatibleServer { .. } | DriverKind::SessionsNotSupported => {
+            (ErrorKind::Unsupported, "the server is too old, or a standalone")
+        }
+        DriverKind::InvalidResponse { .. }
+        | DriverKind::BsonDeserialization(_)
+        | DriverKind::Bson(_) => (ErrorKind::Corrupt, "an answer does not decode"),
+        _ => (ErrorKind::Internal, "the driver refuses a command"),
+    }
+}
+
+/// By the code of the answer, whose text is for people.
+fn reported(code: i32, effect: Effect) -> (ErrorKind, &'static str) {
+    match code {
+        // NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary, and one of old.
+        10_107 | 13_435 | 13_436 | 10_058 => {
+            (ErrorKind::Unavailable, "the server is not the primary")
+        }
+        // WriteConflict, LockTimeout, NoSuchTransaction, OutOfDiskSpace.
+        112 | 24 | 251 | 14_031 => (ErrorKind::Unavailable, "the server takes no writes now"),
+        // HostUnreachable, HostNotFound, NetworkTimeout, ShutdownInProgress, PrimarySteppedDown,
+        // ExceededTimeLimit, MaxTimeMSExpired, SocketException, InterruptedAtShutdown,
+        // InterruptedDueToReplStateChange.
+        6 | 7 | 89 | 91 | 189 | 262 | 50 | 9_001 | 11_600 | 11_602 => {
+            (effect.without_answer(), "the server was interrupted")
+        }
+        // Unauthorized, AuthenticationFailed.
+        13 | 18 => (ErrorKind::Unsupported, "the user may not do this"),
+        // IllegalOperation: a standalone numbers no writes.
+        20 => (ErrorKind::Unsupported, "the server belongs to no replica set"),
+        // BSONObjectTooLarge, and what updates say of it.
+        10_334 | 17_419 | 17_420 => (ErrorKind::Invalid, "the record has grown too large"),
+        _ => (ErrorKind::Internal, "the server refuses a command"),
+    }
+}
+
+/// What a unique index says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duplicate {
+    /// The key was made by another call at the same time.
+    Key,
+    /// Another record holds an external id.
+    ExternalId,
+}
+
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// The index that refuses a write, if one does.
+pub(crate) fn duplicate(cause: &DriverError) -> Option<Duplicate> {
+    match &*cause.kind {
+        DriverKind::Command(refused) if refused.code == DUPLICATE_KEY => {}
+        _ => return None,
+    }
+    let answer: Document = cause.server_response()?.try_into().ok()?;
+    let pattern = answer.get_document("keyPattern").ok()?;
+    let is_of_ids = pattern.contains_key("known_ids");
+    Some(if is_of_ids { Duplicate::ExternalId } else { Duplicate::Key })
+}
+
+/// The deadline has passed.
+pub(crate) fn late(limit: Duration, effect: Effect) -> Error {
+    error(effect.without_answer(), &format!("no answer within {limit:?}"))
+}
+
+/// The task of a call is gone, and with it the runtime.
+pub(crate) fn gone(effect: Effect) -> Error {
+    error(effect.without_answer(), "the runtime was shut down")
+}
+
+/// Others were always faster.
+pub(crate) fn contended() -> Error {
+    error(ErrorKind::Unavailable, "other calls wrote the same records each time")
+}
+
+/// An answer is none of a command of ours.
+pub(crate) fn unexpected() -> Error {
+    error(ErrorKind::Internal, "an answer is not as the command gives it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_without_answer_is_unknown_and_a_read_is_unavailable() {
+        for code in [189, 11_602, 50] {
+            assert_eq!(reported(code, Effect::Write).0, ErrorKind::Unknown);
+            assert_eq!(reported(code, Effect::None).0, ErrorKind::Unavailable);
+        }
+        assert_eq!(reported(10_107, Effect::Write).0, ErrorKind::Unavailable);
+        assert_eq!(reported(1, Effect::Write).0, ErrorKind::Internal);
+        let broken = DriverError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        assert_eq!(sent(&broken, Effect::Write).kind(), ErrorKind::Unknown);
+        assert_eq!(sent(&broken, Effect::None).kind(), ErrorKind::Unavailable);
+    }
+}

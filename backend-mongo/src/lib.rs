@@ -1,0 +1,34 @@
+//! The MongoDB store of sync-tracker: for services that have a MongoDB replica set already.
+//!
+//! It is written for MongoDB 6.0 and newer, and tested with 6.0. It keeps records in a collection of
+//! its own, one document each, and in it an inbox and checkpoints by
+//! [`OverRecords`](sync_tracker_core::OverRecords).
+//!
+//! ```no_run
+//! use sync_tracker_core::Tracker;
+//! use sync_tracker_mongo::MongoOptions;
+//!
+//! # async fn open() -> Result<(), sync_tracker_core::Error> {
+//! let options = MongoOptions::from_url("mongodb://localhost/shop?replicaSet=rs0").await?;
+//! let tracker = Tracker::new(options.open().await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a change means is decided by [`sync_tracker_core`]; here it is one update of one document.
+
+mod answer;
+mod apply;
+mod compose;
+mod document;
+mod error;
+mod expression;
+mod indexes;
+mod list;
+mod options;
+mod server;
+mod store;
+mod value;
+
+pub use self::options::MongoOptions;
+pub use self::store::MongoStore;

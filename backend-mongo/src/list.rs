@@ -1,0 +1,158 @@
+//! Reading: pages, lookups, many at once.
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, Document, bson, doc};
+use sync_tracker_core::{
+    Cursor, EntityType, ExternalId, Filter, Key, Page, PageSize, Result, Source, SyncRecord,
+    first_found,
+};
+
+use crate::answer;
+use crate::error::Effect;
+use crate::expression::Now;
+use crate::store::MongoStore;
+use crate::value;
+
+/// How many records one command looks for by their ids.
+const LOOKED_UP_AT_ONCE: usize = 1_000;
+
+/// What a filter says to the server: all but of the metadata.
+pub(crate) fn filtered(filter: &Filter, after: Option<&Cursor>, now: Now) -> Document {
+    let Filter { source, entity_type, status, due, claim_id, metadata: _ } = filter;
+    let mut all: Vec<Bson> = Vec::new();
+    if let Some(source) = source {
+        // By the whole id, so that it is a range of the order of pages.
+        let from = doc! { "source": source.as_str() };
+        let to = doc! { "source": source.as_str(), "entity_type": Bson::MaxKey };
+        all.push(bson!({ "_id": { "$gte": from, "$lt": to } }));
+        all.push(bson!({ "_id.source": source.as_str() }));
+    }
+    match entity_type {
+        Some(of) => all.push(bson!({ "_id.entity_type": of.as_str() })),
+        None => all.push(not_reserved()),
+    }
+    all.extend(status.map(|status| bson!({ "status": status.as_str() })));
+    match due {
+        Some(true) => all.extend(due_now(now)),
+        Some(false) => {
+            let later = bson!({ "$expr": { "$gt": ["$due_at", now.expression()] } });
+            all.push(bson!({ "$or": [{ "due_at": Bson::Null }, later] }));
+        }
+        None => {}
+    }
+    all.extend(claim_id.as_ref().map(|claim| bson!({ "lease.claim_id": claim.to_string() })));
+    if let Some(cursor) = after {
+        let last = match cursor.key() {
+            Some(key) => value::key(key),
+            None => doc! { "source": cursor.source().as_str(), "entity_type": Bson::MaxKey },
+        };
+        all.push(bson!({ "_id": { "$gt": last } }));
+    }
+    doc! { "$and": all }
+}
+
+/// Types that the ledger keeps for itself.
+pub(crate) fn not_reserved() -> Bson {
+    let reserved = bson!({ "$gte": "sync-tracker/", "$lt": "sync-tracker0" });
+    bson!({ "_id.entity_type": { "$not": reserved } })
+}
+
+pub(crate) fn due_now(now: Now) -> [Bson; 2] {
+    [
+        bson!({ "due_at": { "$type": "date" } }),
+        bson!({ "$expr": { "$lte": ["$due_at", now.expression()] } }),
+    ]
+}
+
+impl MongoStore {
+    pub(crate) async fn page(
+        &self,
+        filter: &Filter,
+        after: Option<&Cursor>,
+        size: PageSize,
+    ) -> Result<Page> {
+        let mut found: Vec<SyncRecord> = Vec::new();
+        let mut after = after.cloned();
+        loop {
+            // One more tells whether there is another page.
+            let missing = size.get() + 1 - found.len();
+            let filtered = filtered(filter, after.as_ref(), self.now_of_call());
+            let read = self.find(filtered, doc! { "_id": 1 }, Some(missing)).await?;
+            let is_last = read.len() < missing;
+            after = read.last().map(|record| Cursor::after(&record.key));
+            let wanted = filter.metadata.as_ref();
+            let passes = |record: &SyncRecord| {
+                wanted.is_none_or(|metadata| record.metadata.contains(metadata))
+            };
+            found.extend(read.into_iter().filter(passes));
+            if is_last || found.len() > size.get() {
+                return Ok(Page::of(found, size));
+            }
+        }
+    }
+
+    /// Records in an order, so many at most.
+    pub(crate) async fn find(
+        &self,
+        filter: Document,
+        order: Document,
+        most: Option<usize>,
+    ) -> Result<Vec<SyncRecord>> {
+        let records = self.records.clone();
+        let read = async move {
+            let mut find = records.find(filter).sort(order);
+            if let Some(most) = most {
+                find = find.limit(value::whole(most));
+            }
+            find.await?.try_collect::<Vec<Document>>().await
+        };
+        let found = self.run(Effect::None, read).await;
+        answer::records(&found.map_err(|failed| failed.into_error(Effect::None))?)
+    }
+
+    pub(crate) async fn read_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
+        let mut found = std::collections::HashMap::new();
+        for chunk in keys.chunks(LOOKED_UP_AT_ONCE) {
+            let ids: Vec<_> = chunk.iter().map(value::key).collect();
+            let read = self.find(doc! { "_id": { "$in": ids } }, doc! {}, None).await?;
+            found.extend(read.into_iter().map(|record| (record.key.clone(), record)));
+        }
+        Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    /// Every record that has one of these external ids, also as the memory of a deletion.
+    pub(crate) async fn carriers(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        ids: &[ExternalId],
+    ) -> Result<Vec<SyncRecord>> {
+        let ids: Vec<_> = ids.iter().map(ExternalId::as_str).collect();
+        let of = |holds: bool| {
+            doc! {
+                "_id.source": source.as_str(),
+                "_id.entity_type": entity_type.as_str(),
+                "known_ids": { "$in": ids.clone() },
+                "holds_ids": holds,
+            }
+        };
+        self.find(doc! { "$or": [of(true), of(false)] }, doc! {}, None).await
+    }
+
+    pub(crate) async fn find_by_ids(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Option<SyncRecord>>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(LOOKED_UP_AT_ONCE) {
+            let carriers = self.carriers(source, entity_type, chunk).await?;
+            found.extend(chunk.iter().map(|id| {
+                let of_id = |record: &&SyncRecord| record.external_ids().any(|known| known == id);
+                first_found(carriers.iter().filter(of_id)).cloned()
+            }));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,183 @@
+//! How a store is opened.
+
+use std::fmt;
+use std::time::Duration;
+
+use mongodb::Client;
+use mongodb::bson::Document;
+use mongodb::options::{
+    ClientOptions, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+};
+use sync_tracker_core::{Error, Result, StoreClock};
+
+use crate::error::{self, Effect};
+use crate::indexes;
+use crate::server;
+use crate::store::MongoStore;
+
+/// How to open a store: where it is, and what it is called there.
+///
+/// ```no_run
+/// use sync_tracker_mongo::MongoOptions;
+///
+/// # async fn open() -> Result<(), sync_tracker_core::Error> {
+/// let options = MongoOptions::from_url("mongodb://db.example/shop?replicaSet=rs0").await?;
+/// let store = options.collection("ledger").open().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "options open nothing until they are told to"]
+pub struct MongoOptions {
+    client: ClientOptions,
+    database: Option<String>,
+    collection: String,
+    deadline: Duration,
+    migrate: bool,
+    clock: StoreClock,
+}
+
+impl MongoOptions {
+    /// The database unless the URL names one, or it was said otherwise.
+    pub const DEFAULT_DATABASE: &str = "sync_tracker";
+    /// The collection of records unless it was said otherwise.
+    pub const DEFAULT_COLLECTION: &str = "records";
+    /// How long a call may take unless it was said otherwise.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
+    /// The longest name of a database or a collection, in bytes.
+    pub const MAX_NAME_BYTES: usize = 40;
+
+    /// A store in the deployment that a URL names: `mongodb://user:password@host:port/database`, or
+    /// `mongodb+srv://…`, with parameters as the driver knows them, such as `replicaSet` and `tls`.
+    ///
+    /// What the URL says of write concerns, read concerns and read preferences does not count.
+    ///
+    /// # Errors
+    ///
+    /// - [`Invalid`](sync_tracker_core::ErrorKind::Invalid) for any other URL.
+    /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): `mongodb+srv` is not resolved.
+    pub async fn from_url(url: &str) -> Result<Self> {
+        let client = ClientOptions::parse(url).await.map_err(|cause| error::options(&cause))?;
+        Ok(Self::from_options(client))
+    }
+
+    /// A store in the deployment that the driver's own options lead to.
+    pub fn from_options(client: ClientOptions) -> Self {
+        Self {
+            client,
+            database: None,
+            collection: Self::DEFAULT_COLLECTION.into(),
+            deadline: Self::DEFAULT_DEADLINE,
+            migrate: true,
+            clock: StoreClock::Server,
+        }
+    }
+
+    /// The database: `a-z`, `A-Z`, `0-9`, `_` and `-`, at most 40 bytes.
+    pub fn database(self, name: impl Into<String>) -> Self {
+        Self { database: Some(name.into()), ..self }
+    }
+
+    /// The collection of records: `a-z`, `A-Z`, `0-9`, `_` and `-`, at most 40 bytes.
+    pub fn collection(self, name: impl Into<String>) -> Self {
+        Self { collection: name.into(), ..self }
+    }
+
+    /// How long a call may take, waiting for a server included.
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// Whether opening makes the indexes, which it does unless it was said otherwise. Without the
+    /// unique one two records may hold one external id.
+    pub fn migrate(self, migrate: bool) -> Self {
+        Self { migrate, ..self }
+    }
+
+    /// The clock that the store decides by; the server's unless it was said otherwise.
+    pub fn clock(self, clock: StoreClock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Opens the store on a client of its own. Needs a tokio runtime with its timer enabled.
+    ///
+    /// # Errors
+    ///
+    /// - [`Invalid`](sync_tracker_core::ErrorKind::Invalid): a name breaks its limit.
+    /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): there is no primary.
+    /// - [`Unsupported`](sync_tracker_core::ErrorKind::Unsupported): the server refuses the user, or
+    ///   belongs to no replica set.
+    pub async fn open(self) -> Result<MongoStore> {
+        let mut options = self.client.clone();
+        // A write that is sent again has the number of the first, so it is carried out once.
+        options.retry_writes = Some(true);
+        options.server_selection_timeout.get_or_insert(self.deadline);
+        let client = Client::with_options(options).map_err(|cause| error::options(&cause))?;
+        self.open_on(client).await
+    }
+
+    /// Opens the store on a client of the application's, which a transaction has to be of.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn open_on(self, client: Client) -> Result<MongoStore> {
+        let named = self.client.default_database.as_deref();
+        let database = self.database.as_deref().or(named).unwrap_or(Self::DEFAULT_DATABASE);
+        check_name("database", database)?;
+        check_name("collection", &self.collection)?;
+        let concerns = CollectionOptions::builder()
+            .write_concern(
+                WriteConcern::builder()
+                    .w(Some(mongodb::options::Acknowledgment::Majority))
+                    .journal(true)
+                    .build(),
+            )
+            .read_concern(ReadConcern::local())
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        let database = client.database(database);
+        let records = database.collection_with_options::<Document>(&self.collection, concerns);
+        let store = MongoStore { client, records, deadline: self.deadline, clock: self.clock };
+        if self.migrate {
+            let migrated = store.migrate().await;
+            migrated.map_err(|error| error.in_operation("migrate"))?;
+        }
+        Ok(store)
+    }
+}
+
+fn check_name(field: &'static str, name: &str) -> Result<()> {
+    let max = MongoOptions::MAX_NAME_BYTES;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if (1..=max).contains(&name.len()) && name.bytes().all(fits) {
+        return Ok(());
+    }
+    let limit = format!("1 to {max} of a-z, A-Z, 0-9, _ and -");
+    Err(Error::invalid(field, format!("is called {name:?}"), limit))
+}
+
+impl MongoStore {
+    /// Makes the indexes that are not there yet. The server does so once, whoever asks.
+    async fn migrate(&self) -> Result<()> {
+        let records = self.records.clone();
+        let make = async move { records.create_indexes(indexes::all()).await };
+        let made = server::run(self.deadline, Effect::None, make).await;
+        made.map(drop).map_err(|failed| failed.into_error(Effect::None))
+    }
+}
+
+/// Without user and password.
+impl fmt::Debug for MongoOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client, database, collection, deadline, migrate, clock } = self;
+        f.debug_struct("MongoOptions")
+            .field("hosts", &client.hosts)
+            .field("database", database)
+            .field("collection", collection)
+            .field("deadline", deadline)
+            .field("migrate", migrate)
+            .field("clock", clock)
+            .finish()
+    }
+}

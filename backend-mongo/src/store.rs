@@ -1,0 +1,131 @@
+//! The store.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mongodb::bson::{Document, doc};
+use mongodb::error::Error as DriverError;
+use mongodb::{Client, Collection};
+use sync_tracker_core::{
+    Change, Cursor, Durability, EntityType, Error, ExternalId, Filter, Guard, Imported, Key,
+    Outcome, Page, PageSize, Removal, Result, Source, StoreClock, Survival, SyncRecord, SyncStore,
+    Timestamp,
+};
+
+use crate::error::{Effect, STORE, unexpected};
+use crate::server::{self, Failed};
+
+/// A store in a MongoDB replica set. Clones share its connections.
+///
+/// A record is a document, and a change of it is one `findAndModify` on the primary, acknowledged
+/// by the majority of servers with their journals.
+///
+/// Of a call that is dropped, the server carries out what it was sent.
+#[derive(Clone)]
+pub struct MongoStore {
+    pub(crate) client: Client,
+    pub(crate) records: Collection<Document>,
+    pub(crate) deadline: Duration,
+    pub(crate) clock: StoreClock,
+}
+
+/// Names what was asked in an error.
+pub(crate) fn named(operation: &'static str) -> impl Fn(Error) -> Error {
+    move |error| error.in_operation(operation).in_store(STORE)
+}
+
+impl MongoStore {
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        effect: Effect,
+        command: impl Future<Output = Result<T, DriverError>> + Send + 'static,
+    ) -> Result<T, Failed> {
+        server::run(self.deadline, effect, command).await
+    }
+
+    async fn server_time(&self) -> Result<Timestamp> {
+        if let Some(now) = self.clock.explicit_now() {
+            return Ok(now);
+        }
+        let database = self.client.database("admin");
+        let hello = async move { database.run_command(doc! { "hello": 1 }).await };
+        let answer = self.run(Effect::None, hello).await;
+        let answer = answer.map_err(|failed| failed.into_error(Effect::None))?;
+        let now = answer.get_datetime("localTime").map_err(|_| unexpected())?;
+        Timestamp::from_millis(now.timestamp_millis())
+    }
+}
+
+#[async_trait]
+impl SyncStore for MongoStore {
+    async fn apply(&self, key: &Key, change: &Change) -> Result<Outcome> {
+        let applied = self.apply_one(key, change).await;
+        applied.map_err(|error| named("apply")(error).for_key(key))
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<SyncRecord>> {
+        let found = self.read_many(std::slice::from_ref(key)).await;
+        let found = found.map_err(|error| named("get")(error).for_key(key))?;
+        Ok(found.into_iter().next().flatten())
+    }
+
+    async fn by_external_id(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        id: &ExternalId,
+    ) -> Result<Option<SyncRecord>> {
+        let found = self.by_external_ids(source, entity_type, std::slice::from_ref(id)).await?;
+        Ok(found.into_iter().next().flatten())
+    }
+
+    async fn list(&self, filter: &Filter, after: Option<&Cursor>, size: PageSize) -> Result<Page> {
+        self.page(filter, after, size).await.map_err(named("list"))
+    }
+
+    async fn put(&self, record: &SyncRecord) -> Result<Imported> {
+        let stored = self.import(record).await;
+        stored.map_err(|error| named("put")(error).for_key(&record.key))
+    }
+
+    async fn remove(&self, key: &Key, guard: &Guard) -> Result<Removal> {
+        let removed = self.remove_if(key, guard).await;
+        removed.map_err(|error| named("remove")(error).for_key(key))
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
+        self.read_many(keys).await.map_err(named("get many"))
+    }
+
+    async fn by_external_ids(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Option<SyncRecord>>> {
+        self.find_by_ids(source, entity_type, ids).await.map_err(named("by external id"))
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        self.server_time().await.map_err(named("now"))
+    }
+
+    async fn durability(&self) -> Result<Durability> {
+        // Each write waits for the journals of the majority, whatever the server's defaults are.
+        let kept = Survival::Kept;
+        Ok(Durability { process_crash: kept, power_loss: kept, failover: kept })
+    }
+}
+
+/// Without what the client knows of its user.
+impl fmt::Debug for MongoStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client: _, records, deadline, clock } = self;
+        f.debug_struct("MongoStore")
+            .field("records", &records.namespace().to_string())
+            .field("deadline", deadline)
+            .field("clock", clock)
+            .finish()
+    }
+}
