@@ -19,6 +19,8 @@
 
 mod answer;
 mod apply;
+mod batch;
+mod claim;
 mod compose;
 mod document;
 mod error;
@@ -27,6 +29,7 @@ mod indexes;
 mod list;
 mod options;
 mod server;
+mod statistics;
 mod store;
 mod value;
 

@@ -8,9 +8,9 @@ use mongodb::bson::{Document, doc};
 use mongodb::error::Error as DriverError;
 use mongodb::{Client, Collection};
 use sync_tracker_core::{
-    Change, Cursor, Durability, EntityType, Error, ExternalId, Filter, Guard, Imported, Key,
-    Outcome, Page, PageSize, Removal, Result, Source, StoreClock, Survival, SyncRecord, SyncStore,
-    Timestamp,
+    Change, ClaimRequest, Claimed, Cursor, Durability, EntityType, Error, ExternalId, Filter,
+    Guard, Imported, Key, Outcome, Page, PageSize, Removal, Result, Source, Statistics, StoreClock,
+    Survival, SyncRecord, SyncStore, Timestamp,
 };
 
 use crate::error::{Effect, STORE, unexpected};
@@ -44,7 +44,7 @@ impl MongoStore {
         server::run(self.deadline, effect, command).await
     }
 
-    async fn server_time(&self) -> Result<Timestamp> {
+    pub(crate) async fn server_time(&self) -> Result<Timestamp> {
         if let Some(now) = self.clock.explicit_now() {
             return Ok(now);
         }
@@ -94,6 +94,11 @@ impl SyncStore for MongoStore {
         removed.map_err(|error| named("remove")(error).for_key(key))
     }
 
+    async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {
+        let outcomes = self.apply_batch(items).await;
+        outcomes.into_iter().map(|outcome| outcome.map_err(named("apply many"))).collect()
+    }
+
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
         self.read_many(keys).await.map_err(named("get many"))
     }
@@ -107,8 +112,16 @@ impl SyncStore for MongoStore {
         self.find_by_ids(source, entity_type, ids).await.map_err(named("by external id"))
     }
 
+    async fn claim(&self, request: &ClaimRequest) -> Result<Claimed> {
+        self.claim_due(request).await.map_err(named("claim"))
+    }
+
     async fn now(&self) -> Result<Timestamp> {
         self.server_time().await.map_err(named("now"))
+    }
+
+    async fn statistics(&self, source: &Source) -> Result<Statistics> {
+        self.count(source).await.map_err(named("statistics"))
     }
 
     async fn durability(&self) -> Result<Durability> {
