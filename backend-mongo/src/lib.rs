@@ -1,8 +1,7 @@
 //! The MongoDB store of sync-tracker: for services that have a MongoDB replica set already.
 //!
-//! It is written for MongoDB 6.0 and newer, and tested with 6.0. It keeps records in a collection of
-//! its own, one document each, and in it an inbox and checkpoints by
-//! [`OverRecords`](sync_tracker_core::OverRecords).
+//! It is written for MongoDB 6.0 and newer, and tested with 6.0. It keeps records, an inbox and
+//! checkpoints in a collection of its own, one document for each.
 //!
 //! ```no_run
 //! use sync_tracker_core::Tracker;
@@ -20,11 +19,13 @@
 mod answer;
 mod apply;
 mod batch;
+mod checkpoints;
 mod claim;
 mod compose;
 mod document;
 mod error;
 mod expression;
+mod inbox;
 mod indexes;
 mod list;
 mod options;
@@ -35,3 +36,7 @@ mod value;
 
 pub use self::options::MongoOptions;
 pub use self::store::MongoStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/mongo.md")]
+mod operating {}

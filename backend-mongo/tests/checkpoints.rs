@@ -1,22 +1,11 @@
-//! The store passes the suite of checkpoints by its records.
+//! The store passes the suite of checkpoints.
 
 #[path = "mongo/mod.rs"]
 mod mongo;
 
-use sync_tracker_conformance::{Guarded, Setup};
-use sync_tracker_core::OverRecords;
-use sync_tracker_mongo::MongoStore;
-
-use self::mongo::OwnDatabase;
-
-async fn over_records(setup: Setup) -> Guarded<OverRecords<MongoStore>, OwnDatabase> {
-    let Guarded { store, guard } = mongo::direct(setup).await;
-    Guarded { store: OverRecords::new(store), guard }
-}
-
-mod by_records {
+mod direct {
     sync_tracker_conformance::checkpoint_suite!(
-        super::over_records,
+        super::mongo::direct,
         #[ignore = "needs SYNC_TRACKER_MONGO_URL"]
     );
 }

@@ -3,6 +3,7 @@
 //! | feature | store | URL for [`open`] |
 //! |---|---|---|
 //! | `memory` (default) | [`memory`] | `memory:` |
+//! | `mongo` | `mongo` | `mongodb://HOST/DATABASE?replicaSet=NAME` |
 //! | `postgres` | `postgres` | `postgres://USER@HOST/DATABASE` |
 //! | `redis` | `redis` | `redis://HOST`, `redis-sentinel://HOST,HOST/MASTER`, `redis-cluster://HOST,HOST` |
 //! | `sqlite` (default) | [`sqlite`] | `sqlite:PATH` (made if need be), `sqlite::memory:` |
@@ -37,6 +38,8 @@ mod open;
 pub use sync_tracker_core::*;
 #[cfg(feature = "memory")]
 pub use sync_tracker_memory as memory;
+#[cfg(feature = "mongo")]
+pub use sync_tracker_mongo as mongo;
 #[cfg(feature = "postgres")]
 pub use sync_tracker_postgres as postgres;
 #[cfg(feature = "redis")]

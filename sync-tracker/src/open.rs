@@ -28,6 +28,14 @@ const BACKENDS: &[Backend] = &[
         open: None,
     },
     Backend {
+        schemes: &["mongodb", "mongodb+srv"],
+        feature: "mongo",
+        #[cfg(feature = "mongo")]
+        open: Some(|url| Box::pin(mongo(url))),
+        #[cfg(not(feature = "mongo"))]
+        open: None,
+    },
+    Backend {
         schemes: &["postgres", "postgresql"],
         feature: "postgres",
         #[cfg(feature = "postgres")]
@@ -92,6 +100,12 @@ async fn memory(url: &str) -> Opened {
     } else {
         Err(Error::invalid("store URL", "has more to it than its scheme", "memory:"))
     }
+}
+
+#[cfg(feature = "mongo")]
+async fn mongo(url: &str) -> Opened {
+    let options = crate::mongo::MongoOptions::from_url(url).await?;
+    Ok(Arc::new(options.open().await?))
 }
 
 #[cfg(feature = "postgres")]

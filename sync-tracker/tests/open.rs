@@ -68,6 +68,22 @@ async fn a_sqlite_file_has_it_all_when_it_is_opened_again() {
     }
 }
 
+#[cfg(feature = "mongo")]
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn a_mongodb_database_has_it_all() {
+    use sync_tracker::mongo::MongoOptions;
+
+    let url = env::var("SYNC_TRACKER_MONGO_URL").unwrap();
+    let options = mongodb::options::ClientOptions::parse(&url).await.unwrap();
+    let client = mongodb::Client::with_options(options.clone()).unwrap();
+    let database = client.database(&format!("sync_tracker_open_{}", process::id()));
+    let options = MongoOptions::from_options(options).database(database.name());
+    let store: Arc<dyn sync_tracker::AnyStore> = Arc::new(options.open().await.unwrap());
+    is_ledger_inbox_and_checkpoints(&store).await;
+    database.drop().await.unwrap();
+}
+
 #[cfg(feature = "postgres")]
 #[tokio::test]
 #[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
