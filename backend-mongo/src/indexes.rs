@@ -20,6 +20,12 @@ pub(crate) fn all() -> Vec<IndexModel> {
             partial(doc! { "due_at": { "$type": "date" } }).name("due".to_owned()).build(),
         ),
         model(
+            doc! { "_id.source": 1, "lease.claim_id": 1 },
+            partial(doc! { "lease.claim_id": { "$exists": true } })
+                .name("claims".to_owned())
+                .build(),
+        ),
+        model(
             doc! { "_id.source": 1, "status": 1, "_id": 1 },
             IndexOptions::builder().name("status".to_owned()).build(),
         ),

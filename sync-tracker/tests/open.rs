@@ -72,15 +72,14 @@ async fn a_sqlite_file_has_it_all_when_it_is_opened_again() {
 #[tokio::test]
 #[ignore = "needs SYNC_TRACKER_MONGO_URL"]
 async fn a_mongodb_database_has_it_all() {
-    use sync_tracker::mongo::MongoOptions;
-
-    let url = env::var("SYNC_TRACKER_MONGO_URL").unwrap();
-    let options = mongodb::options::ClientOptions::parse(&url).await.unwrap();
-    let client = mongodb::Client::with_options(options.clone()).unwrap();
+    let server = env::var("SYNC_TRACKER_MONGO_URL").unwrap();
+    let client = mongodb::Client::with_uri_str(&server).await.unwrap();
     let database = client.database(&format!("sync_tracker_open_{}", process::id()));
-    let options = MongoOptions::from_options(options).database(database.name());
-    let store: Arc<dyn sync_tracker::AnyStore> = Arc::new(options.open().await.unwrap());
+    let (hosts, parameters) = server.split_once("/?").unwrap();
+    let url = format!("{hosts}/{}?{parameters}", database.name());
+    let store = sync_tracker::open(&url).await.unwrap();
     is_ledger_inbox_and_checkpoints(&store).await;
+    drop(store);
     database.drop().await.unwrap();
 }
 
