@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use mongodb::bson::Document;
 use mongodb::error::{
-    Error as DriverError, ErrorKind as DriverKind, NO_WRITES_PERFORMED,
-    TRANSIENT_TRANSACTION_ERROR, WriteFailure,
+    Error as DriverError, ErrorKind as DriverKind, NO_WRITES_PERFORMED, WriteFailure,
 };
 use sync_tracker_core::{Error, ErrorKind};
 
@@ -15,7 +14,7 @@ pub(crate) const STORE: &str = "mongodb";
 /// What a command may have done, if there is no answer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Nothing, or nothing that stays unless the caller commits it.
+    /// Nothing.
     None,
     /// It may be carried out.
     Write,
@@ -48,11 +47,7 @@ pub(crate) fn options(cause: &DriverError) -> Error {
 
 /// A command was sent, or was to be.
 pub(crate) fn sent(cause: &DriverError, effect: Effect) -> Error {
-    let (kind, message) = if cause.contains_label(TRANSIENT_TRANSACTION_ERROR) {
-        (ErrorKind::Unavailable, "the transaction is over")
-    } else {
-        of_kind(&cause.kind, effect)
-    };
+    let (kind, message) = of_kind(&cause.kind, effect);
     let done_nothing = kind == ErrorKind::Unknown && cause.contains_label(NO_WRITES_PERFORMED);
     let kind = if done_nothing { ErrorKind::Unavailable } else { kind };
     error(kind, message).caused_by(cause.clone())
@@ -89,8 +84,8 @@ fn reported(code: i32, effect: Effect) -> (ErrorKind, &'static str) {
         10_107 | 13_435 | 13_436 | 10_058 => {
             (ErrorKind::Unavailable, "the server is not the primary")
         }
-        // WriteConflict, LockTimeout, NoSuchTransaction, OutOfDiskSpace.
-        112 | 24 | 251 | 14_031 => (ErrorKind::Unavailable, "the server takes no writes now"),
+        // WriteConflict, LockTimeout, OutOfDiskSpace.
+        112 | 24 | 14_031 => (ErrorKind::Unavailable, "the server takes no writes now"),
         // HostUnreachable, HostNotFound, NetworkTimeout, ShutdownInProgress, PrimarySteppedDown,
         // ExceededTimeLimit, MaxTimeMSExpired, SocketException, InterruptedAtShutdown,
         // InterruptedDueToReplStateChange.

@@ -55,7 +55,7 @@ impl MongoOptions {
     /// # Errors
     ///
     /// - [`Invalid`](sync_tracker_core::ErrorKind::Invalid) for any other URL.
-    /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): `mongodb+srv` is not resolved.
+    /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): `mongodb+srv` does not resolve.
     pub async fn from_url(url: &str) -> Result<Self> {
         let client = ClientOptions::parse(url).await.map_err(|cause| error::options(&cause))?;
         Ok(Self::from_options(client))
@@ -105,8 +105,7 @@ impl MongoOptions {
     ///
     /// - [`Invalid`](sync_tracker_core::ErrorKind::Invalid): a name breaks its limit.
     /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): there is no primary.
-    /// - [`Unsupported`](sync_tracker_core::ErrorKind::Unsupported): the server refuses the user, or
-    ///   belongs to no replica set.
+    /// - [`Unsupported`](sync_tracker_core::ErrorKind::Unsupported): the server refuses the user.
     pub async fn open(self) -> Result<MongoStore> {
         let mut options = self.client.clone();
         // A write that is sent again has the number of the first, so it is carried out once.
@@ -116,7 +115,8 @@ impl MongoOptions {
         self.open_on(client).await
     }
 
-    /// Opens the store on a client of the application's, which a transaction has to be of.
+    /// Opens the store on a client of the application's, which is used as it is but for the
+    /// concerns. It should retry writes, as it does unless it was told otherwise.
     ///
     /// # Errors
     ///
