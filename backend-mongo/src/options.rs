@@ -55,7 +55,7 @@ impl MongoOptions {
     /// # Errors
     ///
     /// - [`Invalid`](sync_tracker_core::ErrorKind::Invalid) for any other URL.
-    /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): `mongodb+srv` does not resolve.
+    /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): `mongodb+srv` has no answer.
     pub async fn from_url(url: &str) -> Result<Self> {
         let client = ClientOptions::parse(url).await.map_err(|cause| error::options(&cause))?;
         Ok(Self::from_options(client))
