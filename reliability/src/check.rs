@@ -18,6 +18,9 @@ pub struct Found {
     pub lost: u64,
     /// What is not as it was told, in words.
     pub differences: Vec<String>,
+    /// Those among them that no loss explains: what an index says and a record does not, or the
+    /// other way round.
+    pub dangling: Vec<String>,
     /// Writes that are there although nobody was told.
     pub unknown_but_applied: u64,
 }
@@ -47,7 +50,9 @@ pub async fn check(store: &Arc<dyn AnyStore>, acked: &Acked) -> Result<Found, Er
         found.one(&format!("checkpoint of {writer}"), told, there);
     }
     let discrepancies = store.verify().await?;
-    found.differences.extend(discrepancies.iter().map(|it| format!("{it:?}")));
+    for discrepancy in discrepancies {
+        found.dangles(format!("{discrepancy:?}"));
+    }
     Ok(found)
 }
 
@@ -74,11 +79,19 @@ impl Found {
         self.one(&format!("message {id}"), told.handled.into(), handled.into());
         if told.synced > 0 {
             let by_id = tracker.by_external_id(SOURCE, "thing", id.as_str()).await?;
+            let has_id = record.as_ref().is_some_and(|record| record.external_id.is_some());
+            let dangles = by_id.is_some() || has_id;
             if by_id.map(|found| found.key) != record.map(|record| record.key) {
-                self.differences.push(format!("{id} is not found by its external id"));
+                let problem = format!("{id} is not found by its external id");
+                if dangles { self.dangles(problem) } else { self.differences.push(problem) }
             }
         }
         Ok(())
+    }
+
+    fn dangles(&mut self, problem: String) {
+        self.differences.push(problem.clone());
+        self.dangling.push(problem);
     }
 
     /// Compares how many writes were told with how many are there.

@@ -6,6 +6,7 @@ pub mod campaign;
 pub mod check;
 pub mod disk;
 pub mod postgres;
+pub mod redis;
 pub mod writer;
 
 /// Why something could not be done.

@@ -3,39 +3,78 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sync_tracker_reliability::Failure;
 use sync_tracker_reliability::campaign::{ENOUGH, Interrupted, NOT_RUN, folder};
 use sync_tracker_reliability::postgres::{Cluster, Programs};
 
-use crate::cycle::{Outcomes, Plan};
+use crate::crew::Heard;
+use crate::cycle::Plan;
 use crate::pair::{Cut, Replication};
+use crate::redis::{self, Topology};
 
 /// How many differences of a cycle are told one by one.
-const TOLD: usize = 5;
+pub(crate) const TOLD: usize = 5;
 
-/// What becomes of acknowledged writes when a standby of PostgreSQL takes over.
+/// The columns of what came of it.
+pub(crate) const HEADINGS: &str = "cycles | acked | lost | unknown but applied | unavailable | \
+                                   unknown | first write after | all write after";
+
+/// What becomes of acknowledged writes when a standby of PostgreSQL, or a replica of Redis, takes
+/// over.
 ///
-/// It needs the programs of the server; where it cannot have them it does nothing and exits with 3.
-/// It fails if one write is lost although the primary waited for its standby, if the store does not
-/// go on by itself, or if the twin, which does not wait, loses nothing.
+/// It needs the programs of the server, and for Redis root; where it cannot have them it does
+/// nothing and exits with 3. It fails if the store does not go on by itself or is not whole, if an
+/// error says that nothing was done that was done, or if the twin, which does not wait, loses
+/// nothing; for PostgreSQL also if one write is lost although the primary waited for its standby.
 #[derive(Debug, Parser)]
 #[command(name = "failover", version)]
 pub(crate) struct Campaign {
+    /// The store.
+    #[arg(long, value_enum, default_value_t = Store::Postgres)]
+    store: Store,
+
     /// Cycles with a primary that waits for its standby: in turn it is killed, cut off, and cut off
     /// from the standby first.
     #[arg(long, default_value_t = 30)]
-    cycles: u32,
+    pub(crate) cycles: u32,
 
-    /// Cycles of its twin, which does not wait, and is cut off from the standby first.
+    /// Cycles of its twin, which does not wait, and is cut off from the standby first; that of
+    /// Redis is lost in all the ways.
     #[arg(long, default_value_t = 10)]
-    twin_cycles: u32,
+    pub(crate) twin_cycles: u32,
 
     /// What the moments are drawn from.
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
+}
+
+/// The store, and who promotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Store {
+    /// A primary and a standby, which the campaign promotes.
+    Postgres,
+    /// A master and two replicas under three Sentinels.
+    RedisSentinel,
+    /// A cluster of three masters with a replica each.
+    RedisCluster,
+}
+
+/// What came of a cycle.
+#[derive(Debug)]
+pub(crate) struct Outcomes {
+    pub(crate) acked: u64,
+    pub(crate) lost: u64,
+    pub(crate) unknown_but_applied: u64,
+    pub(crate) unavailable: u64,
+    pub(crate) unknown: u64,
+    /// What is not as it has to be, in words.
+    pub(crate) differences: Vec<String>,
+    /// Of PostgreSQL, since the address led to the new primary; of Redis, since the master was
+    /// lost.
+    pub(crate) heard: Heard,
 }
 
 /// The kinds of cycles.
@@ -79,20 +118,20 @@ impl Kind {
 
 /// What came of the cycles of one kind.
 #[derive(Debug, Default)]
-struct Total {
-    cycles: u32,
+pub(crate) struct Total {
+    pub(crate) cycles: u32,
     acked: u64,
-    lost: u64,
-    unknown_but_applied: u64,
+    pub(crate) lost: u64,
+    pub(crate) unknown_but_applied: u64,
     unavailable: u64,
     unknown: u64,
-    differences: usize,
+    pub(crate) differences: usize,
     first_heard: Vec<Duration>,
     all_heard: Vec<Duration>,
 }
 
 impl Total {
-    fn add(&mut self, outcomes: &Outcomes) {
+    pub(crate) fn add(&mut self, outcomes: &Outcomes) {
         self.cycles += 1;
         self.acked += outcomes.acked;
         self.lost += outcomes.lost;
@@ -104,7 +143,7 @@ impl Total {
         self.all_heard.push(outcomes.heard.all);
     }
 
-    fn tell(&mut self, name: &str) {
+    pub(crate) fn tell(&mut self, name: &str) {
         let Self { cycles, acked, lost, unknown_but_applied, unavailable, unknown, .. } = *self;
         let first = spread(&mut self.first_heard);
         let all = spread(&mut self.all_heard);
@@ -128,6 +167,14 @@ fn spread(durations: &mut [Duration]) -> String {
 
 impl Campaign {
     pub(crate) async fn run(&self) -> Result<ExitCode, Failure> {
+        match self.store {
+            Store::Postgres => self.run_postgres().await,
+            Store::RedisSentinel => redis::run(self, Topology::Sentinel).await,
+            Store::RedisCluster => redis::run(self, Topology::Cluster).await,
+        }
+    }
+
+    async fn run_postgres(&self) -> Result<ExitCode, Failure> {
         let interrupted = Interrupted::listen()?;
         let programs = match Programs::find() {
             Ok(programs) => programs,
@@ -174,11 +221,7 @@ impl Campaign {
     }
 
     fn verdict(&self, totals: &mut [Total]) -> ExitCode {
-        println!(
-            "| seed {} | cycles | acked | lost | unknown but applied | unavailable | unknown | \
-             first write after | all write after |",
-            self.seed
-        );
+        println!("| seed {} | {HEADINGS} |", self.seed);
         println!("|---|---|---|---|---|---|---|---|---|");
         let mut failures = Vec::new();
         let mut unknown_but_applied = 0;

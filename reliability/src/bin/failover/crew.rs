@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sync_tracker::{AnyStore, Error};
+use sync_tracker::{AnyStore, Error, ErrorKind};
 use sync_tracker_reliability::Failure;
 use sync_tracker_reliability::acks::{Ack, Acked};
 use sync_tracker_reliability::writer::write;
@@ -23,8 +23,20 @@ const PATIENCE: Duration = Duration::from_secs(40);
 #[derive(Debug)]
 pub(crate) struct Crew {
     log: Arc<Log>,
+    store: Arc<dyn AnyStore>,
+    surprises: Surprises,
     at_work: JoinSet<(Member, Result<(), Error>)>,
     failures: Vec<String>,
+    surprised: Vec<String>,
+}
+
+/// What becomes of a writer that meets what cannot be unless something was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surprises {
+    /// It leaves, which is a failure.
+    Fail,
+    /// Another one comes in its place, with entities of its own.
+    MayCome,
 }
 
 /// A writer or a counter, by its number.
@@ -41,7 +53,7 @@ impl Member {
 
     fn place(self) -> usize {
         let place = match self {
-            Self::Writer(number) => number,
+            Self::Writer(number) => number % WRITERS,
             Self::Counter(number) => WRITERS + number,
         };
         place as usize
@@ -81,6 +93,8 @@ pub(crate) struct Story {
     pub(crate) counted: Vec<u64>,
     /// Of those who left before it was over, why.
     pub(crate) failures: Vec<String>,
+    /// Of those who were replaced, why.
+    pub(crate) surprised: Vec<String>,
 }
 
 /// How long it took until the first heard of a write, and until all had.
@@ -112,7 +126,7 @@ impl Log {
 }
 
 impl Crew {
-    pub(crate) fn start(store: &Arc<dyn AnyStore>) -> Self {
+    pub(crate) fn start(store: &Arc<dyn AnyStore>, surprises: Surprises) -> Self {
         let log = Arc::new(Log(Mutex::new(Told {
             acked: Acked::default(),
             counted: vec![0; WRITERS as usize],
@@ -120,22 +134,25 @@ impl Crew {
             places: vec![Place::default(); Member::all().count()],
             is_over: false,
         })));
-        let mut at_work = JoinSet::new();
-        for member in Member::all() {
-            let (store, log) = (Arc::clone(store), Arc::clone(&log));
-            at_work.spawn(async move {
-                let done = match member {
-                    Member::Writer(number) => {
-                        write(store, number, |ack| log.note(member, Some(ack))).await
-                    }
-                    Member::Counter(number) => {
-                        count(store, number, || log.note(member, None)).await
-                    }
-                };
-                (member, done)
-            });
-        }
-        Self { log, at_work, failures: Vec::new() }
+        let store = Arc::clone(store);
+        let at_work = JoinSet::new();
+        let (failures, surprised) = (Vec::new(), Vec::new());
+        let mut crew = Self { log, store, surprises, at_work, failures, surprised };
+        Member::all().for_each(|member| crew.sets_to_work(member));
+        crew
+    }
+
+    fn sets_to_work(&mut self, member: Member) {
+        let (store, log) = (Arc::clone(&self.store), Arc::clone(&self.log));
+        self.at_work.spawn(async move {
+            let done = match member {
+                Member::Writer(number) => {
+                    write(store, number, |ack| log.note(member, Some(ack))).await
+                }
+                Member::Counter(number) => count(store, number, || log.note(member, None)).await,
+            };
+            (member, done)
+        });
     }
 
     /// Looks anew from now on who hears of a write.
@@ -177,7 +194,7 @@ impl Crew {
         }
         let mut told = self.log.told();
         let (acked, counted) = (std::mem::take(&mut told.acked), told.counted.clone());
-        Ok(Story { acked, counted, failures: self.failures })
+        Ok(Story { acked, counted, failures: self.failures, surprised: self.surprised })
     }
 
     fn leaves(
@@ -187,10 +204,23 @@ impl Crew {
         let (member, done) = ended?;
         let mut told = self.log.told();
         let place = &mut told.places[member.place()];
-        if !place.was_sent_home {
-            place.has_left = true;
-            self.failures.push(format!("{member:?} left: {done:?}"));
+        if place.was_sent_home {
+            return Ok(());
         }
+        let left = format!("{member:?} left: {done:?}");
+        if self.surprises == Surprises::MayCome
+            && let (Member::Writer(number), Err(error)) = (member, &done)
+            // What the store says has its name in it.
+            && (error.kind(), error.store()) == (ErrorKind::Internal, None)
+        {
+            drop(told);
+            self.surprised.push(left);
+            self.sets_to_work(Member::Writer(number + WRITERS));
+            return Ok(());
+        }
+        place.has_left = true;
+        drop(told);
+        self.failures.push(left);
         Ok(())
     }
 }
@@ -198,7 +228,6 @@ impl Crew {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sync_tracker::ErrorKind;
     use sync_tracker::memory::MemoryStore;
     use sync_tracker_conformance::{Fault, FaultyStore};
     use sync_tracker_reliability::check::{Found, check};
@@ -218,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn all_that_the_crew_was_told_until_it_was_sent_home_is_there_and_no_more() {
         let store: Arc<dyn AnyStore> = Arc::new(slow([]));
-        let mut crew = Crew::start(&store);
+        let mut crew = Crew::start(&store, Surprises::Fail);
         crew.all_heard().await.unwrap();
         crew.listen();
         let heard = crew.all_heard().await.unwrap();
@@ -234,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_leaves_because_of_an_error_is_told_and_not_waited_for() {
         let store = Arc::new(slow([]));
-        let mut crew = Crew::start(&(Arc::clone(&store) as Arc<dyn AnyStore>));
+        let mut crew = Crew::start(&(Arc::clone(&store) as Arc<dyn AnyStore>), Surprises::Fail);
         crew.all_heard().await.unwrap();
         store.plan(slowly([Fault::NotDone(ErrorKind::Corrupt)]));
         while crew.at_work.len() == Member::all().count() {

@@ -14,8 +14,9 @@ use sync_tracker_reliability::postgres::{Cluster, Server};
 use sync_tracker_reliability::writer::SOURCE;
 use tokio::time::sleep;
 
+use crate::campaign::Outcomes;
 use crate::counter::counted;
-use crate::crew::{Crew, Heard, Story};
+use crate::crew::{Crew, Heard, Story, Surprises};
 use crate::pair::{Cut, Pair, Replication};
 use crate::patient::Patient;
 
@@ -36,20 +37,6 @@ pub(crate) struct Plan {
     noticed_after: Duration,
     /// Whether the address leads to the standby before it is promoted.
     is_led_first: bool,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub(crate) struct Outcomes {
-    pub(crate) acked: u64,
-    pub(crate) lost: u64,
-    pub(crate) unknown_but_applied: u64,
-    pub(crate) unavailable: u64,
-    pub(crate) unknown: u64,
-    /// What is not as it has to be, in words.
-    pub(crate) differences: Vec<String>,
-    /// Since the address led to the new primary.
-    pub(crate) heard: Heard,
 }
 
 impl Plan {
@@ -74,7 +61,7 @@ impl Plan {
         let mut differences = Vec::new();
         self.compare_durability(&store, &mut differences).await?;
         let patient = Arc::new(Patient::new(Arc::new(store)));
-        let mut crew = Crew::start(&(Arc::clone(&patient) as Arc<dyn AnyStore>));
+        let mut crew = Crew::start(&(Arc::clone(&patient) as Arc<dyn AnyStore>), Surprises::Fail);
         crew.all_heard().await?;
         sleep(self.write_for).await;
 
@@ -103,6 +90,9 @@ impl Plan {
         outcomes.unknown_but_applied += met.unknown_but_applied();
         outcomes.unavailable = met.unavailable();
         outcomes.unknown = met.unknown();
+        if met.denied() > 0 {
+            differences.push(format!("{} changes were denied that had been made", met.denied()));
+        }
         outcomes.differences.extend(differences);
         Ok(outcomes)
     }
@@ -151,7 +141,7 @@ async fn write_to(server: &Server, deadline: Duration) -> Result<Outcome, Error>
 
 /// Looks for what was acknowledged, on a store that nobody uses any more.
 async fn look(store: &Arc<dyn AnyStore>, story: Story, heard: Heard) -> Result<Outcomes, Failure> {
-    let Story { acked, counted: told, failures } = story;
+    let Story { acked, counted: told, failures, surprised: _ } = story;
     let found = check(store, &acked).await?;
     let mut outcomes = Outcomes {
         acked: acked.count + told.iter().sum::<u64>(),
@@ -190,8 +180,12 @@ mod tests {
             _ => Err(io::Error::other("over")),
         };
         count(Arc::clone(&store), 0, tell).await.unwrap_err();
-        let story =
-            Story { acked: Acked::default(), counted: vec![told], failures: Vec::default() };
+        let story = Story {
+            acked: Acked::default(),
+            counted: vec![told],
+            failures: Vec::default(),
+            surprised: Vec::default(),
+        };
         let heard = Heard { first: Duration::ZERO, all: Duration::ZERO };
         let outcomes = look(&store, story, heard).await.unwrap();
         assert_eq!(outcomes.acked, told);

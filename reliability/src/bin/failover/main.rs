@@ -1,10 +1,12 @@
 //! What becomes of acknowledged writes, and of those who write, when a standby takes over from a
 //! primary.
 //!
-//! Two real servers, and writers over one store whose address leads to the primary through proxies.
-//! In the middle of it the primary is killed, or cut off so that it lives on and nobody hears of
-//! it; the standby is promoted, the address is led to it, and the writers go on by themselves.
-//! Then everything that was acknowledged is looked for.
+//! Real servers, and writers over one store. In the middle of it the primary is killed, or cut off
+//! so that it lives on and nobody hears of it; a standby takes over, and the writers go on by
+//! themselves. Then everything that was acknowledged is looked for.
+//!
+//! Of PostgreSQL, an address leads to the primary through proxies; the standby is promoted and the
+//! address led to it. Of Redis, servers in a network of their own decide by themselves.
 
 mod campaign;
 mod counter;
@@ -12,6 +14,7 @@ mod crew;
 mod cycle;
 mod pair;
 mod patient;
+mod redis;
 
 use std::process::ExitCode;
 

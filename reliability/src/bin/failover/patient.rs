@@ -30,6 +30,7 @@ pub(crate) struct Met {
     unavailable: AtomicU64,
     unknown: AtomicU64,
     unknown_but_applied: AtomicU64,
+    denied: AtomicU64,
 }
 
 impl Met {
@@ -46,6 +47,11 @@ impl Met {
     /// Changes among these that turned out to have been. Of messages and checkpoints nobody says.
     pub(crate) fn unknown_but_applied(&self) -> u64 {
         self.unknown_but_applied.load(Ordering::SeqCst)
+    }
+
+    /// Changes that had been made, although every error said that they had not.
+    pub(crate) fn denied(&self) -> u64 {
+        self.denied.load(Ordering::SeqCst)
     }
 }
 
@@ -94,9 +100,10 @@ impl SyncStore for Patient {
         let (outcome, was_unknown) = self.answer(|| self.store.apply(key, change)).await?;
         if let Outcome::Applied(applied) = &outcome
             && applied.replayed
-            && was_unknown
         {
-            self.met.unknown_but_applied.fetch_add(1, Ordering::SeqCst);
+            let met = &self.met;
+            let count = if was_unknown { &met.unknown_but_applied } else { &met.denied };
+            count.fetch_add(1, Ordering::SeqCst);
         }
         Ok(outcome)
     }
@@ -199,21 +206,22 @@ mod tests {
     use sync_tracker::rules;
     use sync_tracker_conformance::{Fault, FaultyStore};
 
-    async fn met(plan: &[Fault]) -> (u64, u64, u64) {
+    async fn met(plan: &[Fault]) -> (u64, u64, u64, u64) {
         let store = FaultyStore::planned(MemoryStore::new(), plan.iter().copied());
         let patient = Patient::new(Arc::new(store));
         let key = Key::new("remote", "thing", 1).unwrap();
         assert!(patient.apply(&key, &rules::created()).await.unwrap().is_applied());
         let met = patient.met();
-        (met.unavailable(), met.unknown(), met.unknown_but_applied())
+        (met.unavailable(), met.unknown(), met.unknown_but_applied(), met.denied())
     }
 
     #[tokio::test]
     async fn a_call_is_made_until_it_is_answered_and_what_it_met_is_counted() {
         use ErrorKind::{Unavailable, Unknown};
-        assert_eq!(met(&[Fault::NotDone(Unavailable); 3]).await, (3, 0, 0));
-        assert_eq!(met(&[Fault::NotDone(Unknown); 2]).await, (0, 2, 0));
+        assert_eq!(met(&[Fault::NotDone(Unavailable); 3]).await, (3, 0, 0, 0));
+        assert_eq!(met(&[Fault::NotDone(Unknown); 2]).await, (0, 2, 0, 0));
         let applied_at_first = [Fault::Done(Unknown), Fault::NotDone(Unavailable)];
-        assert_eq!(met(&applied_at_first).await, (1, 1, 1));
+        assert_eq!(met(&applied_at_first).await, (1, 1, 1, 0));
+        assert_eq!(met(&[Fault::Done(Unavailable)]).await, (1, 0, 0, 1), "which is a lie");
     }
 }

@@ -77,14 +77,14 @@ impl Campaign {
             eprintln!("power-loss: NOT RUN, {what}: {error}");
             Ok(ExitCode::from(NOT_RUN))
         };
-        let programs = match Ground::needs(self.store) {
-            Ok(programs) => programs,
+        let needs = match Ground::needs(self.store) {
+            Ok(needs) => needs,
             Err(error) => return not_run("the server cannot be started", &error),
         };
         let folder = folder("power-loss")?;
         let template = folder.path().join("template.img");
         let ground = match Disk::new(&template, self.store.disk_size()) {
-            Ok(disk) => Ground::lay(programs, disk.path())?,
+            Ok(disk) => Ground::lay(needs, disk.path())?,
             Err(error) => return not_run("a disk in a file is needed", &error),
         };
         let start = Start { folder: folder.path(), template: &template, ground };
@@ -161,7 +161,7 @@ impl Start<'_> {
             ["disk.img", "copy.img", "acks", "said"].map(|name| self.folder.join(name));
         copy_image(self.template, &image)?;
         let disk = Disk::mount(&image)?;
-        let mut served = self.ground.serve(disk.path())?;
+        let mut served = self.ground.serve(disk.path(), level.waits)?;
         let mut command = on(&served.url(), "write", level.waits)?;
         // It complains of a server that is killed.
         command.stdout(File::create(&acks)?).stderr(File::create(&said)?);
@@ -201,7 +201,7 @@ impl Start<'_> {
 
     /// What is on a disk of that which was acknowledged; nothing if it cannot be read.
     fn found_on(&self, disk: &Disk, level: &Level, acks: &Path) -> Result<Option<Found>, Failure> {
-        let served = match self.ground.serve(disk.path()) {
+        let served = match self.ground.serve(disk.path(), level.waits) {
             Ok(served) => served,
             Err(error) => {
                 eprintln!("power-loss: {}: {error}", level.name);

@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use sync_tracker_reliability::Failure;
 use sync_tracker_reliability::postgres::{Cluster, Programs, Server};
+use sync_tracker_reliability::redis;
 
 /// The store that loses its power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -14,6 +15,8 @@ pub(crate) enum Store {
     Sqlite,
     /// A server, with all of its data.
     Postgres,
+    /// A server with an append-only file.
+    Redis,
 }
 
 /// When a store waits for the disk.
@@ -21,7 +24,7 @@ pub(crate) enum Store {
 pub(crate) enum Waits {
     /// Before each acknowledgement.
     Full,
-    /// Now and then: only SQLite can.
+    /// Now and then: only SQLite and Redis can.
     Normal,
     /// For no acknowledgement.
     Off,
@@ -51,6 +54,7 @@ impl Store {
         match self {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
+            Self::Redis => "Redis",
         }
     }
 
@@ -77,16 +81,33 @@ impl Store {
                     ]
                 }
             }
+            Self::Redis => {
+                const {
+                    &[
+                        level(Waits::Full, "appendfsync always", Demand::Kept),
+                        level(Waits::Normal, "appendfsync everysec", Demand::Told),
+                        level(Waits::Off, "appendfsync no", Demand::Lost),
+                    ]
+                }
+            }
         }
     }
 
     /// Enough for a file system with a journal and some seconds of writing.
     pub(crate) fn disk_size(self) -> u64 {
         match self {
-            Self::Sqlite => 64 << 20,
+            Self::Sqlite | Self::Redis => 64 << 20,
             Self::Postgres => 256 << 20,
         }
     }
+}
+
+/// What a store needs besides the disk.
+#[derive(Debug)]
+pub(crate) enum Needs {
+    Nothing,
+    Postgres(Programs),
+    Redis(redis::Program),
 }
 
 /// What is on the disk before anybody writes.
@@ -94,33 +115,50 @@ impl Store {
 pub(crate) enum Ground {
     Sqlite,
     Postgres(Cluster),
+    Redis(redis::Program),
 }
 
 impl Ground {
-    /// What the store needs besides the disk.
-    pub(crate) fn needs(store: Store) -> io::Result<Option<Programs>> {
+    pub(crate) fn needs(store: Store) -> io::Result<Needs> {
         match store {
-            Store::Sqlite => Ok(None),
-            Store::Postgres => Programs::find().map(Some),
+            Store::Sqlite => Ok(Needs::Nothing),
+            Store::Postgres => Programs::find().map(Needs::Postgres),
+            Store::Redis => redis::Program::find().map(Needs::Redis),
         }
     }
 
     /// Lays it on a new disk.
-    pub(crate) fn lay(programs: Option<Programs>, disk: &Path) -> io::Result<Self> {
-        match programs {
-            None => Ok(Self::Sqlite),
-            Some(programs) => Cluster::init(programs, &disk.join("server")).map(Self::Postgres),
+    pub(crate) fn lay(needs: Needs, disk: &Path) -> io::Result<Self> {
+        match needs {
+            Needs::Nothing => Ok(Self::Sqlite),
+            Needs::Postgres(programs) => {
+                Cluster::init(programs, &disk.join("server")).map(Self::Postgres)
+            }
+            Needs::Redis(program) => {
+                let ground = Self::Redis(program);
+                // With a log that is there, as after any start but the first.
+                drop(ground.serve(disk, Waits::Full)?);
+                Ok(ground)
+            }
         }
     }
 
     /// Opens the way to what is on a disk.
-    pub(crate) fn serve(&self, disk: &Path) -> io::Result<Served> {
+    pub(crate) fn serve(&self, disk: &Path, waits: Waits) -> io::Result<Served> {
+        let home = disk.join("server");
         match self {
             Self::Sqlite => {
                 Ok(Served::File(format!("sqlite:{}", disk.join("ledger.db").display())))
             }
-            Self::Postgres(cluster) => {
-                cluster.at(&disk.join("server")).start(&[]).map(Served::Server)
+            Self::Postgres(cluster) => cluster.at(&home).start(&[]).map(Served::Postgres),
+            Self::Redis(program) => {
+                let syncs = match waits {
+                    Waits::Full => "always",
+                    Waits::Normal => "everysec",
+                    Waits::Off => "no",
+                };
+                let settings = [("appendonly", "yes"), ("appendfsync", syncs)];
+                redis::Server::start(program, &home, &settings).map(Served::Redis)
             }
         }
     }
@@ -130,14 +168,16 @@ impl Ground {
 #[derive(Debug)]
 pub(crate) enum Served {
     File(String),
-    Server(Server),
+    Postgres(Server),
+    Redis(redis::Server),
 }
 
 impl Served {
     pub(crate) fn url(&self) -> String {
         match self {
             Self::File(url) => url.clone(),
-            Self::Server(server) => server.url(),
+            Self::Postgres(server) => server.url(),
+            Self::Redis(server) => server.url(),
         }
     }
 
@@ -146,7 +186,8 @@ impl Served {
         match self {
             // Who has it open is killed for it.
             Self::File(_) => Ok(()),
-            Self::Server(server) => Ok(server.kill()?),
+            Self::Postgres(server) => Ok(server.kill()?),
+            Self::Redis(server) => Ok(server.kill()?),
         }
     }
 }

@@ -41,10 +41,11 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs a campaign on SQLite files, or on PostgreSQL servers of its own. Needs root, mkfs.ext4,
-    /// loop mounts, and the programs of the server; where it cannot have them it does nothing and
-    /// exits with 3. It fails if one write is lost of a store that waits for the disk, or if its
-    /// twin that never waits loses none. What SQLite loses at `normal` is only told.
+    /// Runs a campaign on SQLite files, or on PostgreSQL or Redis servers of its own. Needs root,
+    /// mkfs.ext4, loop mounts, and the programs of the server; where it cannot have them it does
+    /// nothing and exits with 3. It fails if one write is lost of a store that waits for the disk,
+    /// or if its twin that never waits loses none. What one loses that waits now and then is only
+    /// told.
     Run(Campaign),
     /// Writes until it is killed, and says on standard output what was acknowledged.
     Write {
@@ -88,11 +89,15 @@ impl At {
                 let options = SqliteOptions::from_url(&self.store)?.synchronous(synchronous);
                 Ok(Arc::new(options.open().await?))
             }
-            Some(waits) => self.open_server(waits).await,
+            // What a Redis server waits for it was told when it was started.
+            Some(_) if self.store.starts_with("redis:") => {
+                Ok(sync_tracker::open(&self.store).await?)
+            }
+            Some(waits) => self.open_postgres(waits).await,
         }
     }
 
-    async fn open_server(&self, waits: Waits) -> Result<Arc<dyn AnyStore>, Failure> {
+    async fn open_postgres(&self, waits: Waits) -> Result<Arc<dyn AnyStore>, Failure> {
         let options = PostgresOptions::from_url(&self.store)?;
         match waits {
             // On its own connections it sees to that.
