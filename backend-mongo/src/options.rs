@@ -6,7 +6,8 @@ use std::time::Duration;
 use mongodb::Client;
 use mongodb::bson::Document;
 use mongodb::options::{
-    ClientOptions, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+    Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference,
+    SelectionCriteria, WriteConcern,
 };
 use sync_tracker_core::{Error, Result, StoreClock};
 
@@ -35,6 +36,7 @@ pub struct MongoOptions {
     deadline: Duration,
     migrate: bool,
     clock: StoreClock,
+    write_concern: WriteConcern,
 }
 
 impl MongoOptions {
@@ -70,6 +72,10 @@ impl MongoOptions {
             deadline: Self::DEFAULT_DEADLINE,
             migrate: true,
             clock: StoreClock::Server,
+            write_concern: WriteConcern::builder()
+                .w(Some(Acknowledgment::Majority))
+                .journal(true)
+                .build(),
         }
     }
 
@@ -99,11 +105,20 @@ impl MongoOptions {
         Self { clock, ..self }
     }
 
+    /// What a write waits for: the journals of the majority unless it was said otherwise. With
+    /// less, acknowledged writes can be lost, and [`durability`] says so.
+    ///
+    /// [`durability`]: sync_tracker_core::SyncStore::durability
+    pub fn write_concern(self, write_concern: WriteConcern) -> Self {
+        Self { write_concern, ..self }
+    }
+
     /// Opens the store on a client of its own. Needs a tokio runtime with its timer enabled.
     ///
     /// # Errors
     ///
-    /// - [`Invalid`](sync_tracker_core::ErrorKind::Invalid): a name breaks its limit.
+    /// - [`Invalid`](sync_tracker_core::ErrorKind::Invalid): a name breaks its limit, or writes are
+    ///   not to be acknowledged at all.
     /// - [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable): there is no primary.
     /// - [`Unsupported`](sync_tracker_core::ErrorKind::Unsupported): the server refuses the user.
     pub async fn open(self) -> Result<MongoStore> {
@@ -126,13 +141,11 @@ impl MongoOptions {
         let database = self.database.as_deref().or(named).unwrap_or(Self::DEFAULT_DATABASE);
         check_name("database", database)?;
         check_name("collection", &self.collection)?;
+        if self.write_concern.w == Some(Acknowledgment::Nodes(0)) {
+            return Err(Error::invalid("write concern", "is w: 0", "writes that are acknowledged"));
+        }
         let concerns = CollectionOptions::builder()
-            .write_concern(
-                WriteConcern::builder()
-                    .w(Some(mongodb::options::Acknowledgment::Majority))
-                    .journal(true)
-                    .build(),
-            )
+            .write_concern(self.write_concern)
             .read_concern(ReadConcern::local())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
@@ -170,7 +183,7 @@ impl MongoStore {
 /// Without user and password.
 impl fmt::Debug for MongoOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { client, database, collection, deadline, migrate, clock } = self;
+        let Self { client, database, collection, deadline, migrate, clock, write_concern } = self;
         f.debug_struct("MongoOptions")
             .field("hosts", &client.hosts)
             .field("database", database)
@@ -178,6 +191,7 @@ impl fmt::Debug for MongoOptions {
             .field("deadline", deadline)
             .field("migrate", migrate)
             .field("clock", clock)
+            .field("write_concern", write_concern)
             .finish()
     }
 }

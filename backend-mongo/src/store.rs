@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error as DriverError;
+use mongodb::options::Acknowledgment;
 use mongodb::{Client, Collection};
 use sync_tracker_core::{
     Change, ClaimRequest, Claimed, Cursor, Durability, EntityType, Error, ExternalId, Filter,
@@ -125,9 +126,26 @@ impl SyncStore for MongoStore {
     }
 
     async fn durability(&self) -> Result<Durability> {
-        // Each write waits for the journals of the majority, whatever the server's defaults are.
-        let kept = Survival::Kept;
-        Ok(Durability { process_crash: kept, power_loss: kept, failover: kept })
+        let concern = self.records.write_concern();
+        let journaled = survival(concern.and_then(|it| it.journal));
+        let w = concern.and_then(|it| it.w.as_ref());
+        let failover = match w {
+            Some(Acknowledgment::Majority) => Survival::Kept,
+            // It names tags whose servers are known to the set alone.
+            Some(Acknowledgment::Custom(_)) => Survival::Unknown,
+            _ => Survival::MayBeLost,
+        };
+        // What is not in the journal yet is in the memory of the process.
+        Ok(Durability { process_crash: journaled, power_loss: journaled, failover })
+    }
+}
+
+/// What is acknowledged once it is in the journal is kept. The default depends on the set.
+fn survival(journal: Option<bool>) -> Survival {
+    match journal {
+        Some(true) => Survival::Kept,
+        Some(false) => Survival::MayBeLost,
+        None => Survival::Unknown,
     }
 }
 

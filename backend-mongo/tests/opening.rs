@@ -8,8 +8,10 @@ mod mongo;
 use std::error::Error as _;
 use std::time::Duration;
 
+use mongodb::options::{Acknowledgment, WriteConcern};
 use sync_tracker_core::{
-    Arm, AttemptsOp, Change, EntityRef, ErrorKind, Key, Patch, SyncStore, Tracker,
+    Arm, AttemptsOp, Change, Durability, EntityRef, ErrorKind, Key, Patch, Survival, SyncStore,
+    Tracker,
 };
 use sync_tracker_mongo::MongoOptions;
 
@@ -54,6 +56,34 @@ async fn a_name_that_is_none_is_invalid() {
         let failed = options.clone().database(name).open().await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::Invalid);
     }
+}
+
+fn concern(w: Acknowledgment, journal: bool) -> WriteConcern {
+    WriteConcern::builder().w(Some(w)).journal(journal).build()
+}
+
+#[tokio::test]
+async fn writes_that_nobody_acknowledges_are_invalid() {
+    let options = MongoOptions::from_url("mongodb://127.0.0.1:1").await.unwrap();
+    let options = options.write_concern(concern(Acknowledgment::Nodes(0), false));
+    assert_eq!(options.open().await.unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn what_writes_wait_for_says_what_can_be_lost() {
+    use Survival::{Kept, MayBeLost};
+    let database = OwnDatabase::new();
+    let store = options(&database).await.open().await.unwrap();
+    let all = Durability { process_crash: Kept, power_loss: Kept, failover: Kept };
+    assert_eq!(store.durability().await.unwrap(), all);
+    let one = options(&database).await.write_concern(concern(Acknowledgment::Nodes(1), true));
+    let said = one.open().await.unwrap().durability().await.unwrap();
+    assert_eq!(said, Durability { failover: MayBeLost, ..all });
+    let none = options(&database).await.write_concern(concern(Acknowledgment::Majority, false));
+    let said = none.open().await.unwrap().durability().await.unwrap();
+    let lost = Durability { process_crash: MayBeLost, power_loss: MayBeLost, failover: Kept };
+    assert_eq!(said, lost);
 }
 
 #[tokio::test]
