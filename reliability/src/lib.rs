@@ -5,6 +5,8 @@ pub mod acks;
 pub mod campaign;
 pub mod check;
 pub mod disk;
+pub mod mongo;
+pub mod network;
 pub mod postgres;
 pub mod redis;
 pub mod writer;

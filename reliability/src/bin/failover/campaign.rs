@@ -12,6 +12,7 @@ use sync_tracker_reliability::postgres::{Cluster, Programs};
 
 use crate::crew::Heard;
 use crate::cycle::Plan;
+use crate::mongo;
 use crate::pair::{Cut, Replication};
 use crate::redis::{self, Topology};
 
@@ -22,13 +23,13 @@ pub(crate) const TOLD: usize = 5;
 pub(crate) const HEADINGS: &str = "cycles | acked | lost | unknown but applied | unavailable | \
                                    unknown | first write after | all write after";
 
-/// What becomes of acknowledged writes when a standby of PostgreSQL, or a replica of Redis, takes
-/// over.
+/// What becomes of acknowledged writes when a standby of PostgreSQL, a replica of Redis, or another
+/// member of a MongoDB replica set takes over.
 ///
-/// It needs the programs of the server, and for Redis root; where it cannot have them it does
-/// nothing and exits with 3. It fails if the store does not go on by itself or is not whole, if an
+/// It needs the programs of the server, and for Redis and MongoDB root; where it cannot have them
+/// it does nothing and exits with 3. It fails if the store does not go on by itself or is not whole, if an
 /// error says that nothing was done that was done, or if the twin, which does not wait, loses
-/// nothing; for PostgreSQL also if one write is lost although the primary waited for its standby.
+/// nothing; but for Redis also if one write is lost although the primary waited for others.
 #[derive(Debug, Parser)]
 #[command(name = "failover", version)]
 pub(crate) struct Campaign {
@@ -54,6 +55,8 @@ pub(crate) struct Campaign {
 /// The store, and who promotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Store {
+    /// A replica set of three servers.
+    Mongo,
     /// A primary and a standby, which the campaign promotes.
     Postgres,
     /// A master and two replicas under three Sentinels.
@@ -72,8 +75,7 @@ pub(crate) struct Outcomes {
     pub(crate) unknown: u64,
     /// What is not as it has to be, in words.
     pub(crate) differences: Vec<String>,
-    /// Of PostgreSQL, since the address led to the new primary; of Redis, since the master was
-    /// lost.
+    /// Of PostgreSQL, since the address led to the new primary; else since the former was lost.
     pub(crate) heard: Heard,
 }
 
@@ -168,6 +170,7 @@ fn spread(durations: &mut [Duration]) -> String {
 impl Campaign {
     pub(crate) async fn run(&self) -> Result<ExitCode, Failure> {
         match self.store {
+            Store::Mongo => mongo::run(self).await,
             Store::Postgres => self.run_postgres().await,
             Store::RedisSentinel => redis::run(self, Topology::Sentinel).await,
             Store::RedisCluster => redis::run(self, Topology::Cluster).await,

@@ -140,7 +140,11 @@ async fn write_to(server: &Server, deadline: Duration) -> Result<Outcome, Error>
 }
 
 /// Looks for what was acknowledged, on a store that nobody uses any more.
-async fn look(store: &Arc<dyn AnyStore>, story: Story, heard: Heard) -> Result<Outcomes, Failure> {
+pub(crate) async fn look(
+    store: &Arc<dyn AnyStore>,
+    story: Story,
+    heard: Heard,
+) -> Result<Outcomes, Failure> {
     let Story { acked, counted: told, failures, surprised: _ } = story;
     let found = check(store, &acked).await?;
     let mut outcomes = Outcomes {

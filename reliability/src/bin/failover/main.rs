@@ -6,12 +6,14 @@
 //! themselves. Then everything that was acknowledged is looked for.
 //!
 //! Of PostgreSQL, an address leads to the primary through proxies; the standby is promoted and the
-//! address led to it. Of Redis, servers in a network of their own decide by themselves.
+//! address led to it. Of Redis and MongoDB, servers in a network of their own decide by
+//! themselves.
 
 mod campaign;
 mod counter;
 mod crew;
 mod cycle;
+mod mongo;
 mod pair;
 mod patient;
 mod redis;

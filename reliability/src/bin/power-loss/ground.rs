@@ -1,18 +1,23 @@
 //! The stores of a campaign: what each has on the disk, and the ways in which it waits for it.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use clap::ValueEnum;
 use sync_tracker_reliability::Failure;
 use sync_tracker_reliability::postgres::{Cluster, Programs, Server};
-use sync_tracker_reliability::redis;
+use sync_tracker_reliability::{mongo, redis};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 /// The store that loses its power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Store {
     /// The file of a database.
     Sqlite,
+    /// A server that is a replica set of its own, with all of its data.
+    Mongo,
     /// A server, with all of its data.
     Postgres,
     /// A server with an append-only file.
@@ -53,6 +58,7 @@ impl Store {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
+            Self::Mongo => "MongoDB",
             Self::Postgres => "PostgreSQL",
             Self::Redis => "Redis",
         }
@@ -70,6 +76,14 @@ impl Store {
                         level(Waits::Full, "synchronous=full", Demand::Kept),
                         level(Waits::Normal, "synchronous=normal", Demand::Told),
                         level(Waits::Off, "synchronous=off", Demand::Lost),
+                    ]
+                }
+            }
+            Self::Mongo => {
+                const {
+                    &[
+                        level(Waits::Full, "w: majority, j: true", Demand::Kept),
+                        level(Waits::Off, "w: 1, j: false", Demand::Lost),
                     ]
                 }
             }
@@ -97,6 +111,8 @@ impl Store {
     pub(crate) fn disk_size(self) -> u64 {
         match self {
             Self::Sqlite | Self::Redis => 64 << 20,
+            // The files of its journal alone are 300.
+            Self::Mongo => 640 << 20,
             Self::Postgres => 256 << 20,
         }
     }
@@ -106,6 +122,7 @@ impl Store {
 #[derive(Debug)]
 pub(crate) enum Needs {
     Nothing,
+    Mongo(mongo::Program),
     Postgres(Programs),
     Redis(redis::Program),
 }
@@ -114,6 +131,7 @@ pub(crate) enum Needs {
 #[derive(Debug)]
 pub(crate) enum Ground {
     Sqlite,
+    Mongo(mongo::Program, SocketAddr),
     Postgres(Cluster),
     Redis(redis::Program),
 }
@@ -122,17 +140,25 @@ impl Ground {
     pub(crate) fn needs(store: Store) -> io::Result<Needs> {
         match store {
             Store::Sqlite => Ok(Needs::Nothing),
+            Store::Mongo => mongo::Program::find().map(Needs::Mongo),
             Store::Postgres => Programs::find().map(Needs::Postgres),
             Store::Redis => redis::Program::find().map(Needs::Redis),
         }
     }
 
     /// Lays it on a new disk.
-    pub(crate) fn lay(needs: Needs, disk: &Path) -> io::Result<Self> {
+    pub(crate) fn lay(needs: Needs, disk: &Path) -> Result<Self, Failure> {
         match needs {
             Needs::Nothing => Ok(Self::Sqlite),
+            Needs::Mongo(program) => {
+                let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+                let server = mongo::Server::start(&program, address, &disk.join("server"))?;
+                block_in_place(|| Handle::current().block_on(server.initiate()))?;
+                server.stop()?;
+                Ok(Self::Mongo(program, address))
+            }
             Needs::Postgres(programs) => {
-                Cluster::init(programs, &disk.join("server")).map(Self::Postgres)
+                Ok(Self::Postgres(Cluster::init(programs, &disk.join("server"))?))
             }
             Needs::Redis(program) => {
                 let ground = Self::Redis(program);
@@ -149,6 +175,9 @@ impl Ground {
         match self {
             Self::Sqlite => {
                 Ok(Served::File(format!("sqlite:{}", disk.join("ledger.db").display())))
+            }
+            Self::Mongo(program, address) => {
+                mongo::Server::start(program, *address, &home).map(Served::Mongo)
             }
             Self::Postgres(cluster) => cluster.at(&home).start(&[]).map(Served::Postgres),
             Self::Redis(program) => {
@@ -168,6 +197,7 @@ impl Ground {
 #[derive(Debug)]
 pub(crate) enum Served {
     File(String),
+    Mongo(mongo::Server),
     Postgres(Server),
     Redis(redis::Server),
 }
@@ -176,6 +206,7 @@ impl Served {
     pub(crate) fn url(&self) -> String {
         match self {
             Self::File(url) => url.clone(),
+            Self::Mongo(server) => format!("mongodb://{}/?replicaSet=campaign", server.address()),
             Self::Postgres(server) => server.url(),
             Self::Redis(server) => server.url(),
         }
@@ -186,6 +217,7 @@ impl Served {
         match self {
             // Who has it open is killed for it.
             Self::File(_) => Ok(()),
+            Self::Mongo(server) => Ok(server.kill()?),
             Self::Postgres(server) => Ok(server.kill()?),
             Self::Redis(server) => Ok(server.kill()?),
         }

@@ -18,8 +18,10 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use clap::{Parser, Subcommand};
+use mongodb::options::{Acknowledgment, WriteConcern};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sync_tracker::AnyStore;
+use sync_tracker::mongo::MongoOptions;
 use sync_tracker::postgres::PostgresOptions;
 use sync_tracker::sqlite::{SqliteOptions, Synchronous};
 use sync_tracker_reliability::Failure;
@@ -41,7 +43,7 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs a campaign on SQLite files, or on PostgreSQL or Redis servers of its own. Needs root,
+    /// Runs a campaign on SQLite files, or on servers of its own. Needs root,
     /// mkfs.ext4, loop mounts, and the programs of the server; where it cannot have them it does
     /// nothing and exits with 3. It fails if one write is lost of a store that waits for the disk,
     /// or if its twin that never waits loses none. What one loses that waits now and then is only
@@ -93,8 +95,22 @@ impl At {
             Some(_) if self.store.starts_with("redis:") => {
                 Ok(sync_tracker::open(&self.store).await?)
             }
+            Some(waits) if self.store.starts_with("mongodb:") => self.open_mongo(waits).await,
             Some(waits) => self.open_postgres(waits).await,
         }
+    }
+
+    async fn open_mongo(&self, waits: Waits) -> Result<Arc<dyn AnyStore>, Failure> {
+        let options = MongoOptions::from_url(&self.store).await?;
+        let options = match waits {
+            Waits::Full => options,
+            Waits::Normal => return Err("MongoDB has nothing between full and off".into()),
+            Waits::Off => {
+                let nobody = WriteConcern::builder().w(Some(Acknowledgment::Nodes(1)));
+                options.write_concern(nobody.journal(false).build())
+            }
+        };
+        Ok(Arc::new(options.open().await?))
     }
 
     async fn open_postgres(&self, waits: Waits) -> Result<Arc<dyn AnyStore>, Failure> {
