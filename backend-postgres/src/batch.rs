@@ -1,10 +1,8 @@
 //! Many changes at once: one statement for those of one shape.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use sync_tracker_core::{
-    AliasesOp, Change, Error, ErrorKind, ExternalId, ExternalIdOp, Key, Outcome, Result, SyncStore,
-};
+use sync_tracker_core::{Change, Error, ErrorKind, Key, Outcome, Result, SyncStore, alike, waves};
 
 use crate::apply::{Answer, Way};
 use crate::compose::Target;
@@ -17,68 +15,12 @@ const LARGEST: usize = 1_000;
 
 type Items = [(Key, Change)];
 
-/// The indexes of the items in waves: within one, no two are of the same key, nor bring the same
-/// external id. Waves are carried out one after the other.
-fn waves(items: &Items) -> Vec<Vec<usize>> {
-    let mut waves: Vec<Vec<usize>> = Vec::new();
-    let mut next_of_key: HashMap<&Key, usize> = HashMap::new();
-    let mut next_of_id: HashMap<&ExternalId, usize> = HashMap::new();
-    for (index, (key, change)) in items.iter().enumerate() {
-        let ids: HashSet<_> = brought(change).collect();
-        let after_id = ids.iter().filter_map(|id| next_of_id.get(id)).max().copied();
-        let wave = next_of_key.get(key).copied().max(after_id).unwrap_or_default();
-        next_of_key.insert(key, wave + 1);
-        for id in ids {
-            next_of_id.insert(id, wave + 1);
-        }
-        if waves.len() <= wave {
-            waves.resize_with(wave + 1, Vec::new);
-        }
-        if let Some(members) = waves.get_mut(wave) {
-            members.push(index);
-        }
-    }
-    waves
-}
-
-/// Those of one shape together, in the order of the first of each.
-fn groups(items: &Items, wave: &[usize]) -> Vec<Vec<usize>> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut group_of = HashMap::new();
-    for index in wave {
-        let Some((_, change)) = items.get(*index) else { continue };
-        let group = *group_of.entry(change.shape()).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
-        });
-        if let Some(members) = groups.get_mut(group) {
-            members.push(*index);
-        }
-    }
-    groups
-}
-
-/// The external ids that a change may bring to its record.
-fn brought(change: &Change) -> impl Iterator<Item = &ExternalId> {
-    change.arms().iter().flat_map(|arm| {
-        let own = match &arm.then.external_id {
-            ExternalIdOp::Set(id) | ExternalIdOp::Supersede(id) => Some(id),
-            ExternalIdOp::Keep | ExternalIdOp::Clear => None,
-        };
-        let alias = match &arm.then.aliases {
-            AliasesOp::Add(id) => Some(id),
-            AliasesOp::Keep => None,
-        };
-        own.into_iter().chain(alias)
-    })
-}
-
 impl PostgresStore {
     pub(crate) async fn apply_batch(&self, items: &Items) -> Vec<Result<Outcome>> {
         let mut outcomes: Vec<Option<Result<Outcome>>> = Vec::new();
         outcomes.resize_with(items.len(), || None);
         for wave in waves(items) {
-            for group in groups(items, &wave) {
+            for group in alike(&wave, |index| items.get(index).map(|(_, change)| change.shape())) {
                 for chunk in group.chunks(LARGEST) {
                     self.apply_group(items, chunk, &mut outcomes).await;
                 }
@@ -100,17 +42,19 @@ impl PostgresStore {
         for _ in 0..TRIES {
             if let [index] = open[..] {
                 // Alone, it needs no arrays.
-                if let (Some((key, change)), Some(outcome)) =
-                    (items.get(index), outcomes.get_mut(index))
-                {
-                    *outcome = Some(self.apply(key, change).await);
-                }
-                return;
+                return self.apply_item(items, index, outcomes).await;
             }
             let members: Vec<_> = open.iter().filter_map(|index| items.get(*index)).collect();
             let answers = match self.send(&members).await {
                 Ok(answers) => answers,
                 Err(failed) if failed.again => continue,
+                // One of them may have spoilt it for the others. What was applied says so.
+                Err(failed) if !failed.error.is_retryable() => {
+                    for index in open {
+                        self.apply_item(items, index, outcomes).await;
+                    }
+                    return;
+                }
                 Err(failed) => return fail(items, &open, outcomes, &failed),
             };
             let mut left = Vec::new();
@@ -133,6 +77,17 @@ impl PostgresStore {
             }
         }
         fail(items, &open, outcomes, &crowded().into());
+    }
+
+    async fn apply_item(
+        &self,
+        items: &Items,
+        index: usize,
+        outcomes: &mut [Option<Result<Outcome>>],
+    ) {
+        if let (Some((key, change)), Some(outcome)) = (items.get(index), outcomes.get_mut(index)) {
+            *outcome = Some(self.apply(key, change).await);
+        }
     }
 
     async fn send(&self, members: &[&(Key, Change)]) -> Result<Vec<Option<Answer>>, Failed> {

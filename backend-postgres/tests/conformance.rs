@@ -37,3 +37,10 @@ mod on_a_pool {
         #[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
     );
 }
+
+mod grouped {
+    sync_tracker_conformance::suite!(
+        super::postgres::grouped,
+        #[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+    );
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use sync_tracker_core::layers::Grouped;
 use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{
     Change, ClaimId, ClaimRequest, Filter, Key, Millis, Outcome, PageSize, SyncStore,
@@ -29,6 +30,17 @@ impl Ours {
     #[must_use]
     pub fn new(store: Arc<dyn SyncStore>, population: Population) -> Self {
         Self { store, population }
+    }
+
+    /// The same with its single calls [grouped], if so many may be on their way at once.
+    ///
+    /// [grouped]: sync_tracker_core::layers::Grouped
+    #[must_use]
+    pub fn grouped(self, at_once: Option<usize>) -> Self {
+        match at_once {
+            Some(at_once) => Self { store: Arc::new(Grouped::new(self.store, at_once)), ..self },
+            None => self,
+        }
     }
 
     async fn claim(&self, limit: usize) -> Result<Done, Failure> {

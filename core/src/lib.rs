@@ -67,6 +67,7 @@ mod time;
 mod tracker;
 mod tracking;
 mod verify;
+mod waves;
 mod worker;
 
 pub use self::change::{
@@ -118,4 +119,5 @@ pub use self::tracker::{
 };
 pub use self::tracking::{Tracked, TrackingRules, TypeRules};
 pub use self::verify::{Discrepancy, verify};
+pub use self::waves::{alike, waves};
 pub use self::worker::{Handler, Job, Worker, WorkerCounts, WorkerHandle};

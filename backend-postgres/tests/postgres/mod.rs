@@ -10,6 +10,7 @@ use std::thread;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use sync_tracker_conformance::{Guarded, Setup};
+use sync_tracker_core::layers::Grouped;
 use sync_tracker_postgres::{PostgresOptions, PostgresStore};
 
 /// Where the server is.
@@ -98,6 +99,12 @@ pub(crate) async fn behind_pooler(setup: Setup) -> Guarded<PostgresStore, OwnSch
     let url = env::var("SYNC_TRACKER_PGBOUNCER_URL").expect("SYNC_TRACKER_PGBOUNCER_URL names it");
     let options = PostgresOptions::from_url(&url).expect("a URL");
     open(options.behind_transaction_pooler(true), setup).await
+}
+
+/// A store whose calls travel together wherever two are made at once.
+pub(crate) async fn grouped(setup: Setup) -> Guarded<Grouped<PostgresStore>, OwnSchema> {
+    let Guarded { store, guard } = direct(setup).await;
+    Guarded { store: Grouped::new(store, 1), guard }
 }
 
 /// A store whose table is partitioned by source.

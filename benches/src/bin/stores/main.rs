@@ -45,6 +45,9 @@ struct Args {
     /// How many callers make single calls at the same time.
     #[arg(long, value_delimiter = ',', default_value = "1,8,64")]
     callers: Vec<usize>,
+    /// Sends single calls together, with so many on their way at once (stores with a server).
+    #[arg(long)]
+    grouped: Option<usize>,
     /// How many records a batch has.
     #[arg(long, default_value_t = 1_000)]
     batch: usize,
@@ -143,7 +146,7 @@ async fn open(args: &Args, size: usize, recent: usize) -> Result<Field, Failure>
     let population = Population::new(size, recent)?;
     match args.store {
         Store::Memory => memory::field(population).await,
-        Store::Postgres => postgres::field(population).await,
+        Store::Postgres => postgres::field(population, args.grouped).await,
         Store::Sqlite => sqlite::field(population, &args.dir).await,
     }
 }

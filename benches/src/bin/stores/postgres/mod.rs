@@ -32,7 +32,10 @@ use crate::field::Field;
 /// number that it has unless it is told otherwise.
 const CONNECTIONS: [usize; 4] = [1, 8, 16, 64];
 
-pub(crate) async fn field(population: Population) -> Result<Field, Failure> {
+pub(crate) async fn field(
+    population: Population,
+    grouped: Option<usize>,
+) -> Result<Field, Failure> {
     let url = env::var("SYNC_TRACKER_POSTGRES_URL");
     let url = url.map_err(|_| "SYNC_TRACKER_POSTGRES_URL names no server")?;
     let options = connections::settings(url.parse()?);
@@ -53,7 +56,7 @@ pub(crate) async fn field(population: Population) -> Result<Field, Failure> {
 
     let server = server(&mut by_hand).await?;
     let numbers = || Numbers::new(population.clone());
-    let of_store = Ours::new(Arc::new(store), population.clone());
+    let of_store = Ours::new(Arc::new(store), population.clone()).grouped(grouped);
     let of_store = Entrant::new("ours", vec![(0, Arc::new(of_store))], numbers()).on(server);
     let of_same = numbers();
     let sent = Arc::new(Sent::learn(&options, same, &population, &of_same).await?);
