@@ -77,11 +77,24 @@ fn of_kind(cause: &DriverKind, effect: Effect) -> (ErrorKind, &'static str) {
     }
 }
 
+/// NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary, and one of old.
+const NO_PRIMARY: [i32; 4] = [10_107, 13_435, 13_436, 10_058];
+
+/// Whether a server refuses a command because it is not the primary.
+pub(crate) fn is_of_no_primary(cause: &DriverError) -> bool {
+    matches!(&*cause.kind, DriverKind::Command(refused) if NO_PRIMARY.contains(&refused.code))
+}
+
+/// A write was perhaps sent twice, and the second server did nothing.
+pub(crate) fn of_second_try(cause: &DriverError) -> Error {
+    let message = "the server is not the primary, and one that was asked before may have been";
+    error(ErrorKind::Unknown, message).caused_by(cause.clone())
+}
+
 /// By the code of the answer, whose text is for people.
 fn reported(code: i32, effect: Effect) -> (ErrorKind, &'static str) {
     match code {
-        // NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary, and one of old.
-        10_107 | 13_435 | 13_436 | 10_058 => {
+        code if NO_PRIMARY.contains(&code) => {
             (ErrorKind::Unavailable, "the server is not the primary")
         }
         // WriteConflict, LockTimeout, OutOfDiskSpace.

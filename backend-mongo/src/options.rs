@@ -13,8 +13,12 @@ use sync_tracker_core::{Error, Result, StoreClock};
 
 use crate::error::{self, Effect};
 use crate::indexes;
-use crate::server;
+use crate::server::{self, SentAgain};
 use crate::store::MongoStore;
+
+/// How often the driver looks after servers, whatever the deadline. It cannot do so more often.
+const MIN_HEARTBEAT: Duration = Duration::from_millis(500);
+const MAX_HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// How to open a store: where it is, and what it is called there.
 ///
@@ -123,20 +127,29 @@ impl MongoOptions {
     /// - [`Unsupported`](sync_tracker_core::ErrorKind::Unsupported): the server refuses the user.
     pub async fn open(self) -> Result<MongoStore> {
         let mut options = self.client.clone();
-        // A write that is sent again has the number of the first, so it is carried out once.
-        options.retry_writes = Some(true);
-        options.server_selection_timeout.get_or_insert(self.deadline);
+        // What the second try says would hide what became of the first.
+        options.retry_writes = Some(false);
+        // Before the deadline: where there is no primary, nothing was sent.
+        options.server_selection_timeout.get_or_insert(self.deadline.mul_f64(0.8));
+        // Connections that fell silent are given up when the server's heartbeat is missed.
+        options.connect_timeout.get_or_insert(self.deadline);
+        options.heartbeat_freq.get_or_insert(self.deadline.clamp(MIN_HEARTBEAT, MAX_HEARTBEAT));
         let client = Client::with_options(options).map_err(|cause| error::options(&cause))?;
-        self.open_on(client).await
+        self.open_with(client, SentAgain::Never).await
     }
 
     /// Opens the store on a client of the application's, which is used as it is but for the
-    /// concerns. It should retry writes, as it does unless it was told otherwise.
+    /// concerns. If it sends writes again, as it does unless it was told otherwise, some that were
+    /// not carried out are [`Unknown`](sync_tracker_core::ErrorKind::Unknown).
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
     pub async fn open_on(self, client: Client) -> Result<MongoStore> {
+        self.open_with(client, SentAgain::ByDriver).await
+    }
+
+    async fn open_with(self, client: Client, sent_again: SentAgain) -> Result<MongoStore> {
         let named = self.client.default_database.as_deref();
         let database = self.database.as_deref().or(named).unwrap_or(Self::DEFAULT_DATABASE);
         check_name("database", database)?;
@@ -145,13 +158,14 @@ impl MongoOptions {
             return Err(Error::invalid("write concern", "is w: 0", "writes that are acknowledged"));
         }
         let concerns = CollectionOptions::builder()
-            .write_concern(self.write_concern)
+            .write_concern(self.write_concern.clone())
             .read_concern(ReadConcern::local())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
         let database = client.database(database);
         let records = database.collection_with_options::<Document>(&self.collection, concerns);
-        let store = MongoStore { client, records, deadline: self.deadline, clock: self.clock };
+        let Self { deadline, clock, .. } = self;
+        let store = MongoStore { client, records, deadline, clock, sent_again };
         if self.migrate {
             let migrated = store.migrate().await;
             migrated.map_err(|error| error.in_operation("migrate"))?;

@@ -16,7 +16,30 @@ pub(crate) enum Failed {
     Late(Error),
 }
 
+/// Whether a write that failed was sent once more before anybody heard of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SentAgain {
+    Never,
+    /// If its client retries writes.
+    ByDriver,
+}
+
 impl Failed {
+    /// A server that is not the primary does nothing. But if it is the second that was asked, the
+    /// first may have done it, and the driver tells of the second only.
+    pub(crate) fn after(self, sent_again: SentAgain, effect: Effect) -> Self {
+        match self {
+            Self::Refused(cause)
+                if sent_again == SentAgain::ByDriver
+                    && effect == Effect::Write
+                    && error::is_of_no_primary(&cause) =>
+            {
+                Self::Late(error::of_second_try(&cause))
+            }
+            failed => failed,
+        }
+    }
+
     pub(crate) fn into_error(self, effect: Effect) -> Error {
         match self {
             Self::Refused(cause) => error::sent(&cause, effect),

@@ -15,7 +15,7 @@ use sync_tracker_core::{
 };
 
 use crate::error::{Effect, STORE, unexpected};
-use crate::server::{self, Failed};
+use crate::server::{self, Failed, SentAgain};
 
 /// A store in a MongoDB replica set. Clones share its connections.
 ///
@@ -29,6 +29,7 @@ pub struct MongoStore {
     pub(crate) records: Collection<Document>,
     pub(crate) deadline: Duration,
     pub(crate) clock: StoreClock,
+    pub(crate) sent_again: SentAgain,
 }
 
 /// Names what was asked in an error.
@@ -42,7 +43,8 @@ impl MongoStore {
         effect: Effect,
         command: impl Future<Output = Result<T, DriverError>> + Send + 'static,
     ) -> Result<T, Failed> {
-        server::run(self.deadline, effect, command).await
+        let answer = server::run(self.deadline, effect, command).await;
+        answer.map_err(|failed| failed.after(self.sent_again, effect))
     }
 
     pub(crate) async fn server_time(&self) -> Result<Timestamp> {
@@ -152,7 +154,7 @@ fn survival(journal: Option<bool>) -> Survival {
 /// Without what the client knows of its user.
 impl fmt::Debug for MongoStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { client: _, records, deadline, clock } = self;
+        let Self { client: _, records, deadline, clock, sent_again: _ } = self;
         f.debug_struct("MongoStore")
             .field("records", &records.namespace().to_string())
             .field("deadline", deadline)

@@ -3,6 +3,8 @@
 // Each test target uses some of this, and a test may panic.
 #![allow(dead_code, clippy::expect_used)]
 
+pub(crate) mod own;
+
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
