@@ -104,7 +104,7 @@ pub use self::pause::{Pause, PauseReason, PauseRequest};
 pub use self::push_result::{Done, Failed, PushResult};
 pub use self::record::{Conflict, ConflictKind, Held, HeldKind, Lease, RecentChanges, SyncRecord};
 pub use self::remote::{Fingerprint, OpaqueVersion, RemoteVersion, VersionOrder};
-pub use self::rename::Renamed;
+pub use self::rename::{Renamed, rename_by_stashing};
 pub use self::statistics::Statistics;
 pub use self::status::{Operation, Status};
 pub use self::step::Step;

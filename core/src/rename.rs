@@ -43,13 +43,20 @@ impl SyncRecord {
 /// Where a record that is being moved waits, in the metadata of a record under the new key.
 const STASH: &str = "sync-tracker/renaming";
 
-/// Moves a record in a store that can only put and remove, so that a crash at any point loses
-/// nothing and a repeat completes it: first everything is stashed under the new key, in a dismissed
-/// record that holds no external id; then the old record goes; then the stash becomes the record.
+/// Moves a record in a store that can only put and remove: what [`SyncStore::rename`] does by default,
+/// for stores that have a better way on some servers only.
+///
+/// A crash at any point loses nothing, and a repeat completes it: first everything is stashed under
+/// the new key, in a dismissed record that holds no external id; then the old record goes; then the
+/// stash becomes the record.
 ///
 /// If another entity takes an external id in between, the record waits in the stash until that
 /// one lets go of it.
-pub(crate) async fn by_stashing<S: SyncStore + ?Sized>(
+///
+/// # Errors
+///
+/// Those of the store's other calls, and [`ErrorKind::Unavailable`] if the record kept changing.
+pub async fn rename_by_stashing<S: SyncStore + ?Sized>(
     store: &S,
     from: &Key,
     to: &Key,

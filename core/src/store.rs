@@ -14,7 +14,7 @@ use crate::ledger::{Imported, Removal};
 use crate::page::{Cursor, Filter, Page, PageSize};
 use crate::pause::{self, Pause, PauseRequest};
 use crate::record::SyncRecord;
-use crate::rename::{self, Renamed};
+use crate::rename::{Renamed, rename_by_stashing};
 use crate::statistics::Statistics;
 use crate::time::Timestamp;
 use crate::verify::{Discrepancy, verify};
@@ -99,7 +99,7 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
     /// key contains the key. The default is several calls, of which a crash loses nothing and a
     /// repeat completes what was cut off; until then the record waits, dismissed, under the new key.
     async fn rename(&self, from: &Key, to: &Key) -> Result<Renamed> {
-        rename::by_stashing(self, from, to).await
+        rename_by_stashing(self, from, to).await
     }
 
     /// Applies many changes, each on its own: one outcome per item, in the order of the items. The
@@ -372,7 +372,8 @@ forward!(Box);
 /// - Nobody outside sees a change before the commit, and a rollback leaves no trace of it.
 /// - A refusal leaves the transaction usable: also of an external id that is taken.
 /// - After an error nothing of the call is in the transaction.
-/// - Two transactions that change one record come one after the other.
+/// - Two transactions that change one record come one after the other: the later one waits, or is
+///   told [`Unavailable`](crate::ErrorKind::Unavailable) and may be begun anew.
 /// - Dropping a future is as with a [`SyncStore`]: what is then in the transaction is whole or not
 ///   there.
 pub trait TransactionalStore: SyncStore {

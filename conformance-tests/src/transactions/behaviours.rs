@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sync_tracker_core::{
-    EntityRef, Event, Events, Outcome, Refusal, SourceOutcome, SyncStore, Tracker,
+    EntityRef, ErrorKind, Event, Events, Outcome, Refusal, SourceOutcome, SyncStore, Tracker,
     TransactionalStore, Unpublished, rules,
 };
 use tokio::task::JoinSet;
@@ -192,10 +192,21 @@ pub async fn two_transactions_on_one_record_come_one_after_the_other<F: Transact
     for row in 0..TRANSACTIONS {
         let ground = Arc::clone(&ground);
         running.spawn(async move {
-            let mut transaction = ground.application.begin().await;
-            let told = update(&ground, &mut transaction, row).await;
-            ground.application.commit(transaction).await;
-            told.publish()[0].outcome.record().map(|record| record.revision.get())
+            loop {
+                let mut transaction = ground.application.begin().await;
+                ground.application.write_row(&mut transaction, row).await;
+                let updated = ground.tracker.updated(mug());
+                match updated.within(&*ground.store, &mut transaction).await {
+                    Ok(told) => {
+                        ground.application.commit(transaction).await;
+                        return told.publish()[0].outcome.record().map(|it| it.revision.get());
+                    }
+                    Err(error) => {
+                        assert!(!F::WAITS && error.kind() == ErrorKind::Unavailable, "{error:?}");
+                        ground.application.roll_back(transaction).await;
+                    }
+                }
+            }
         });
     }
     // Others write as well, on no transaction of a caller.

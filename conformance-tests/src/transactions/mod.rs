@@ -23,6 +23,10 @@ pub trait TransactionalFixture: Send + Sync + 'static {
     /// The store.
     type Store: TransactionalStore;
 
+    /// Whether a transaction waits for another one that changes the same record. If not, its change
+    /// may be told [`Unavailable`](sync_tracker_core::ErrorKind::Unavailable), and it is begun anew.
+    const WAITS: bool = true;
+
     /// The store.
     fn store(&self) -> Arc<Self::Store>;
 
