@@ -74,17 +74,9 @@ pub(crate) fn connecting(cause: &RedisError) -> Error {
 
 /// A command was sent, or was to be.
 pub(crate) fn sent(cause: &RedisError, effect: Effect) -> Error {
-    if cause.is_connection_refusal() {
-        return with_cause(error(ErrorKind::Unavailable, "there is no connection"), cause);
-    }
     let (kind, message) = match cause.code() {
         Some(code) => reported(code),
         None => match cause.kind() {
-            redis::ErrorKind::ClusterConnectionNotFound
-            | redis::ErrorKind::MasterNameNotFoundBySentinel
-            | redis::ErrorKind::NoValidReplicasFoundBySentinel => {
-                (ErrorKind::Unavailable, "there is no connection")
-            }
             redis::ErrorKind::UnexpectedReturnType => {
                 (ErrorKind::Corrupt, "an answer does not decode")
             }

@@ -24,6 +24,7 @@ mod apply;
 mod batch;
 mod checkpoints;
 mod claim;
+mod cluster;
 mod compose;
 mod dial;
 mod entries;

@@ -4,19 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::cluster::ClusterClient;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{Client, ConnectionInfo, IntoConnectionInfo};
-use sync_tracker_core::{Error, Result, StoreClock};
-use tokio::time::{Instant, timeout_at};
+use sync_tracker_core::{Result, StoreClock};
 
 use crate::address::Address;
-use crate::dial::{Line, Number};
-use crate::error::{self, Effect};
+use crate::cluster::Cluster;
+use crate::dial::{Line, Number, Waits};
+use crate::error;
 use crate::keys::Prefix;
 use crate::scripts::Scripts;
-use crate::server::{Cluster, Server, Waits, Way};
+use crate::server::{Server, Way};
 use crate::store::RedisStore;
 
 /// How to open a store: where it is, and what its keys begin with.
@@ -103,16 +102,11 @@ impl RedisOptions {
     pub async fn open(self) -> Result<RedisStore> {
         let prefix = Prefix::new(&self.prefix)?;
         self.prepare_tls()?;
-        let deadline = Instant::now() + self.deadline;
-        let connected = timeout_at(deadline, async {
-            let writes = match self.waits {
-                Some(waits) => Some((self.way().await?, waits)),
-                None => None,
-            };
-            Ok::<_, Error>((self.way().await?, writes))
-        });
-        let late = |_| error::late(self.deadline, Effect::None);
-        let (reads, writes) = connected.await.map_err(late)??;
+        let writes = match self.waits {
+            Some(waits) => Some((self.way()?, waits)),
+            None => None,
+        };
+        let reads = self.way()?;
         let server = Server { reads, writes, deadline: self.deadline };
         let store = RedisStore {
             server: Arc::new(server),
@@ -145,7 +139,7 @@ impl RedisOptions {
         Ok(())
     }
 
-    async fn way(&self) -> Result<Way> {
+    fn way(&self) -> Result<Way> {
         let refused = |cause| error::connecting(&cause);
         Ok(match &self.address {
             Address::Server(url) => {
@@ -166,22 +160,10 @@ impl RedisOptions {
                 let number = Number::Sentinel(Box::new(client.map_err(refused)?));
                 Way::One(Box::new(Line::new(number)))
             }
-            Address::Cluster(urls) => {
-                let client = ClusterClient::builder(infos(urls)?)
-                    .retries(0)
-                    .connection_timeout(self.deadline)
-                    .response_timeout(self.deadline.max(LEAST_RESPONSE_TIMEOUT))
-                    .tcp_settings(tcp())
-                    .build()
-                    .map_err(refused)?;
-                Way::Cluster(Cluster(client.get_async_connection().await.map_err(refused)?))
-            }
+            Address::Cluster(urls) => Way::Cluster(Box::new(Cluster::new(infos(urls)?))),
         })
     }
 }
-
-/// A server that rewrites its log may be silent for longer than the driver's half a second.
-const LEAST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn tcp() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)

@@ -61,7 +61,7 @@ enum Store {
     Postgres,
     /// A master and two replicas under three Sentinels.
     RedisSentinel,
-    /// A cluster of three masters with a replica each.
+    /// A cluster of three masters, of which the one that is lost has two replicas.
     RedisCluster,
 }
 

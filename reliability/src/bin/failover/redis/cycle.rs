@@ -125,10 +125,8 @@ async fn look(store: &Arc<dyn AnyStore>, story: Story, heard: Heard) -> Result<O
             outcomes.differences.push(format!("counter {counter}: {told} told, {there} there"));
         }
     }
-    // Nobody meets what cannot be unless something was lost.
-    if outcomes.lost == 0 {
-        outcomes.differences.extend(surprised);
-    }
+    // What a writer met that cannot be was acknowledged as well, if only as begun.
+    outcomes.lost = outcomes.lost.max(surprised.len() as u64);
     outcomes.differences.extend(failures);
     Ok(outcomes)
 }

@@ -21,7 +21,8 @@ const NAME: &str = "main";
 pub(crate) enum Topology {
     /// Three Sentinels, over a master and two replicas.
     Sentinel,
-    /// The cluster itself: three masters with a replica each.
+    /// The cluster itself: three masters, of which that with the records has two replicas, and the
+    /// others one.
     Cluster,
 }
 
@@ -109,7 +110,7 @@ impl Fleet {
             Server::start_in(network, program, &home, &settings)
         };
         let mut masters = (0..3).map(server).collect::<Result<Vec<_>, _>>()?;
-        let replicas = (3..6).map(server).collect::<Result<Vec<_>, _>>()?;
+        let replicas = (3..7).map(server).collect::<Result<Vec<_>, _>>()?;
         let first = masters[0].address().ip().to_string();
         let slots = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
         for (epoch, server) in (1..).zip(masters.iter().chain(&replicas)) {
@@ -125,8 +126,13 @@ impl Fleet {
                 info.contains("cluster_state:ok") && info.contains(count)
             })
         };
-        wait_until("the nodes know each other", || all_know("cluster_known_nodes:6"))?;
-        for (master, replica) in masters.iter().zip(&replicas) {
+        wait_until("the nodes know each other", || all_know("cluster_known_nodes:7"))?;
+        let key = format!("sync-tracker:{{{SOURCE}}}:r");
+        let Value::Int(slot) = masters[0].say(&["CLUSTER", "KEYSLOT", &key])? else {
+            return Err("the key has no slot".into());
+        };
+        masters.swap(0, usize::try_from(slot / 5461)?.min(2));
+        for (master, replica) in masters.iter().chain(&masters[..1]).zip(&replicas) {
             let id = text(master.say(&["CLUSTER", "MYID"]));
             let knows = || text(replica.say(&["CLUSTER", "NODES"])).contains(&id);
             wait_until("a replica knows its master", knows)?;
@@ -135,14 +141,9 @@ impl Fleet {
         wait_until("the replicas follow", || replicas.iter().all(follows))?;
         let sees_replicas = |server: &Server| {
             let nodes = text(server.say(&["CLUSTER", "NODES"]));
-            nodes.lines().filter(|line| line.contains("slave")).count() == 3
+            nodes.lines().filter(|line| line.contains("slave")).count() == replicas.len()
         };
         wait_until("all know who follows", || masters.iter().all(sees_replicas))?;
-        let key = format!("sync-tracker:{{{SOURCE}}}:r");
-        let Value::Int(slot) = masters[0].say(&["CLUSTER", "KEYSLOT", &key])? else {
-            return Err("the key has no slot".into());
-        };
-        masters.swap(0, usize::try_from(slot / 5461)?.min(2));
         Ok(Self { topology: Topology::Cluster, masters, replicas, sentinels: Vec::new() })
     }
 
