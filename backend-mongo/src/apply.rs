@@ -21,6 +21,13 @@ use crate::value;
 /// How often a call tries again after others came between.
 const TRIES: u32 = 64;
 
+/// Who holds the external ids of these records.
+pub(crate) fn holders_among(records: &[SyncRecord]) -> HashMap<ExternalId, EntityRef> {
+    let holding = records.iter().filter(|record| record.holds_external_ids());
+    let held = holding.flat_map(|record| record.external_ids().map(|id| (id, &record.key.entity)));
+    held.map(|(id, entity)| (id.clone(), entity.clone())).collect()
+}
+
 impl MongoStore {
     pub(crate) async fn apply_one(&self, key: &Key, change: &Change) -> Result<Outcome> {
         for _ in 0..TRIES {
@@ -33,7 +40,7 @@ impl MongoStore {
 
     /// Nothing if another call came between.
     async fn try_apply(&self, key: &Key, change: &Change) -> Result<Option<Outcome>> {
-        let write = Write { change: change.id(), call: ChangeId::random() };
+        let write = Write { change: change.id(), call: ChangeId::random(), in_batch: false };
         let Composed { pipeline, may_create } = compose(change, write, self.now_of_call());
         let (records, id) = (self.records.clone(), value::key(key));
         let update = async move {
@@ -54,7 +61,7 @@ impl MongoStore {
         }
     }
 
-    fn outcome(
+    pub(crate) fn outcome(
         &self,
         key: &Key,
         change: &Change,
@@ -103,14 +110,7 @@ impl MongoStore {
         entity_type: &EntityType,
         ids: &[ExternalId],
     ) -> Result<HashMap<ExternalId, EntityRef>> {
-        let mut holders = HashMap::new();
-        for record in self.carriers(source, entity_type, ids).await? {
-            if record.holds_external_ids() {
-                let entity = &record.key.entity;
-                holders.extend(record.external_ids().map(|id| (id.clone(), entity.clone())));
-            }
-        }
-        Ok(holders)
+        Ok(holders_among(&self.carriers(source, entity_type, ids).await?))
     }
 
     pub(crate) async fn import(&self, record: &SyncRecord) -> Result<Imported> {
@@ -187,11 +187,20 @@ impl MongoStore {
         };
         let answer = self.run(Effect::None, read).await;
         let answer = answer.map_err(|failed| failed.into_error(Effect::None))?;
+        self.timed_record(answer.as_ref())
+    }
+
+    /// Takes apart an answer [with time](with_time); the time is this machine's if there is no
+    /// record.
+    pub(crate) fn timed_record(
+        &self,
+        answer: Option<&Document>,
+    ) -> Result<(Timestamp, Option<SyncRecord>)> {
         let explicit = self.clock.explicit_now();
         let Some(answer) = answer else {
             return Ok((explicit.unwrap_or_else(Timestamp::now), None));
         };
-        let (now, document) = timed(&answer)?;
+        let (now, document) = timed(answer)?;
         Ok((explicit.unwrap_or(now), Some(decode(document)?)))
     }
 

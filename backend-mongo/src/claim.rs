@@ -1,17 +1,23 @@
-//! Claims: the due records are read, and each is taken by a change that demands that it is due.
+//! Claims: the due records are read, and taken by a change that demands that each is due still.
+
+use std::collections::HashMap;
 
 use futures_util::future::try_join3;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{Bson, bson, doc};
 use sync_tracker_core::{
-    Applied, Change, ClaimRequest, Claimed, Outcome, Result, SyncRecord, SyncStore, claim_order,
+    Applied, Change, ChangeId, ClaimId, ClaimRequest, Claimed, Outcome, Result, SyncRecord,
+    SyncStore, claim_order,
 };
 
-use crate::batch::AT_ONCE;
+use crate::answer::timed;
+use crate::batch::noted_arm;
+use crate::compose::{Composed, Write, compose};
+use crate::document::decode;
+use crate::error::Effect;
 use crate::expression::Now;
 use crate::list::{due_now, filtered, not_reserved};
 use crate::store::MongoStore;
-use crate::value::change_id;
+use crate::value::{change_id, key};
 
 impl MongoStore {
     pub(crate) async fn claim_due(&self, request: &ClaimRequest) -> Result<Claimed> {
@@ -25,10 +31,9 @@ impl MongoStore {
         granted.truncate(request.limit());
         let due = if paused.is_some() { Vec::new() } else { due };
         let selected = request.select(granted.len(), &due);
-        let takes: Vec<_> = selected.into_iter().map(|record| self.take(record, &change)).collect();
-        let taken: Vec<_> = stream::iter(takes).buffered(AT_ONCE).try_collect().await?;
+        let taken = self.take(&selected, &change, request.claim_id()).await?;
         let mut claimed = Claimed::default();
-        granted.into_iter().chain(taken.into_iter().flatten()).for_each(|it| claimed.push(it));
+        granted.into_iter().chain(taken).for_each(|it| claimed.push(it));
         Ok(claimed)
     }
 
@@ -50,11 +55,43 @@ impl MongoStore {
         self.find(doc! { "$and": all }, order, Some(request.limit() + 1)).await
     }
 
-    /// Nothing if another claim was faster.
-    async fn take(&self, record: &SyncRecord, change: &Change) -> Result<Option<SyncRecord>> {
-        Ok(match self.apply_one(&record.key, change).await? {
-            Outcome::Applied(Applied { record, replayed: false, .. }) => Some(record),
-            Outcome::Applied(_) | Outcome::Refused(_) => None,
-        })
+    /// Takes records by one update of all and one read of what it did, in their order; without those
+    /// of which another claim was faster.
+    async fn take(
+        &self,
+        selected: &[&SyncRecord],
+        change: &Change,
+        claim_id: &ClaimId,
+    ) -> Result<Vec<SyncRecord>> {
+        if let [record] = selected {
+            return Ok(match self.apply_one(&record.key, change).await? {
+                Outcome::Applied(Applied { record, replayed: false, .. }) => vec![record],
+                Outcome::Applied(_) | Outcome::Refused(_) => Vec::new(),
+            });
+        }
+        let ids: Vec<_> = selected.iter().map(|record| key(&record.key)).collect();
+        let Some(first) = selected.first() else { return Ok(Vec::new()) };
+        let write = Write { change: change.id(), call: ChangeId::random(), in_batch: true };
+        let Composed { pipeline, .. } = compose(change, write, self.now_of_call());
+        let of_source = first.key.source.as_str();
+        let these = doc! { "_id.source": of_source, "_id": { "$in": ids.clone() } };
+        let records = self.records.clone();
+        let update = async move { records.update_many(these, pipeline).await };
+        let updated = self.run(Effect::Write, update).await;
+        updated.map_err(|failed| failed.into_error(Effect::Write))?;
+        let mut taken = HashMap::new();
+        for answer in &self.read_written(ids).await? {
+            let (_, document) = timed(answer)?;
+            if noted_arm(document, write.call).is_some() {
+                let record = decode(document)?;
+                let is_last = record.recent_changes.last() == Some(change.id());
+                let is_held = record.lease.as_ref().is_some_and(|it| it.claim_id == *claim_id);
+                // Else somebody took it away since.
+                if is_last || is_held {
+                    taken.insert(record.key.clone(), record);
+                }
+            }
+        }
+        Ok(selected.iter().filter_map(|record| taken.remove(&record.key)).collect())
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use mongodb::bson::Document;
 use mongodb::error::{
-    Error as DriverError, ErrorKind as DriverKind, NO_WRITES_PERFORMED, WriteFailure,
+    Error as DriverError, ErrorKind as DriverKind, NO_WRITES_PERFORMED,
+    TRANSIENT_TRANSACTION_ERROR, WriteFailure,
 };
-use sync_tracker_core::{Error, ErrorKind};
+use sync_tracker_core::{Error, ErrorKind, Result};
 
 /// How errors call this store.
 pub(crate) const STORE: &str = "mongodb";
@@ -136,6 +137,98 @@ pub(crate) fn duplicate(cause: &DriverError) -> Option<Duplicate> {
     let pattern = answer.get_document("keyPattern").ok()?;
     let is_of_ids = pattern.contains_key("known_ids");
     Some(if is_of_ids { Duplicate::ExternalId } else { Duplicate::Key })
+}
+
+/// A command in a transaction of the caller: nothing is done before its commit.
+pub(crate) fn in_transaction(cause: &DriverError) -> Error {
+    let (kind, message) = if is_transient(cause) {
+        (ErrorKind::Unavailable, "the transaction is over: abort it, and begin anew")
+    } else if is_duplicate(cause) {
+        let message = "another transaction was first, and this one is over: begin anew";
+        (ErrorKind::Unavailable, message)
+    } else if knows_no_transactions(cause) {
+        (ErrorKind::Unsupported, "the server is a standalone, which has no transactions")
+    } else if matches!(&*cause.kind, DriverKind::InvalidArgument { .. }) {
+        (ErrorKind::Invalid, "the session is not one of the store's client")
+    } else {
+        of_kind(&cause.kind, Effect::None)
+    };
+    error(kind, message).caused_by(cause.clone())
+}
+
+/// Whether a unique index refuses a write, whichever.
+pub(crate) fn is_duplicate(cause: &DriverError) -> bool {
+    match &*cause.kind {
+        DriverKind::Command(refused) => refused.code == DUPLICATE_KEY,
+        DriverKind::Write(WriteFailure::WriteError(refused)) => refused.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}
+
+/// Whether a transaction was aborted, and may be begun anew.
+pub(crate) fn is_transient(cause: &DriverError) -> bool {
+    cause.contains_label(TRANSIENT_TRANSACTION_ERROR)
+}
+
+/// Whether the server is a standalone.
+pub(crate) fn knows_no_transactions(cause: &DriverError) -> bool {
+    match &*cause.kind {
+        // IllegalOperation: a standalone numbers no transactions.
+        DriverKind::Command(refused) => refused.code == 20,
+        DriverKind::SessionsNotSupported => true,
+        _ => false,
+    }
+}
+
+/// Why an index cannot be made.
+pub(crate) enum Rejected {
+    /// Two documents have these values.
+    Duplicate(Document),
+    /// Another index is in the way.
+    Conflict,
+}
+
+/// Why an index cannot be made, if it is for what is there already.
+pub(crate) fn rejected(cause: &DriverError) -> Option<Rejected> {
+    let DriverKind::Command(refused) = &*cause.kind else { return None };
+    match refused.code {
+        DUPLICATE_KEY => {
+            let answer = cause.server_response().map(Document::try_from);
+            let held =
+                answer.and_then(|answer| answer.ok()?.get_document("keyValue").cloned().ok());
+            Some(Rejected::Duplicate(held.unwrap_or_default()))
+        }
+        // IndexOptionsConflict, IndexKeySpecsConflict.
+        85 | 86 => Some(Rejected::Conflict),
+        _ => None,
+    }
+}
+
+/// Whether the user may not do this, or not here.
+pub(crate) fn is_forbidden(cause: &DriverError) -> bool {
+    matches!(&*cause.kind, DriverKind::Command(refused) if refused.code == 13)
+}
+
+/// Why one change of a batch was not carried out, of which the others may be.
+pub(crate) fn of_item(refused: &Document) -> Result<Error> {
+    let code = refused.get_i32("code").map_err(|_| unexpected())?;
+    Ok(match code {
+        DUPLICATE_KEY => error(ErrorKind::Unavailable, "another record has the key or an id"),
+        code => {
+            let (kind, message) = reported(code, Effect::Write);
+            error(kind, &format!("{message} (code {code})"))
+        }
+    })
+}
+
+/// A command was carried out, and is not known to be on enough servers.
+pub(crate) fn unacknowledged() -> Error {
+    error(ErrorKind::Unknown, "written, and not known to be on the majority of servers")
+}
+
+/// A command is no document.
+pub(crate) fn unsendable(cause: mongodb::bson::error::Error) -> Error {
+    error(ErrorKind::Invalid, "a change does not fit into a command").caused_by(cause)
 }
 
 /// The deadline has passed.

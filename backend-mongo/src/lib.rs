@@ -23,15 +23,18 @@ mod checkpoints;
 mod claim;
 mod compose;
 mod document;
+mod durability;
 mod error;
 mod expression;
 mod inbox;
 mod indexes;
 mod list;
 mod options;
+mod rename;
 mod server;
 mod statistics;
 mod store;
+mod transaction;
 mod value;
 
 pub use self::options::MongoOptions;

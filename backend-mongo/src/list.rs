@@ -3,18 +3,18 @@
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, bson, doc};
 use sync_tracker_core::{
-    Cursor, EntityType, ExternalId, Filter, Key, Page, PageSize, Result, Source, SyncRecord,
-    first_found,
+    Cursor, EntityRef, EntityType, ExternalId, Filter, Key, Page, PageSize, Result, Source,
+    SyncRecord, first_found,
 };
 
 use crate::answer;
-use crate::error::Effect;
+use crate::error::{Effect, unexpected};
 use crate::expression::Now;
 use crate::store::MongoStore;
 use crate::value;
 
-/// How many records one command looks for by their ids.
-const LOOKED_UP_AT_ONCE: usize = 1_000;
+/// How many records one command reads at most.
+const READ_AT_ONCE: usize = 1_000;
 
 /// What a filter says to the server: all but of the metadata.
 pub(crate) fn filtered(filter: &Filter, after: Option<&Cursor>, now: Now) -> Document {
@@ -64,6 +64,30 @@ pub(crate) fn due_now(now: Now) -> [Bson; 2] {
     ]
 }
 
+/// The records of one entity.
+pub(crate) fn of_entity(entity: &EntityRef) -> Document {
+    let EntityRef { entity_type, entity_id } = entity;
+    doc! { "_id.entity_type": entity_type.as_str(), "_id.entity_id": entity_id.as_str() }
+}
+
+/// Every record that has one of these external ids, also as the memory of a deletion.
+pub(crate) fn carriers(source: &Source, entity_type: &EntityType, ids: &[ExternalId]) -> Document {
+    let ids: Vec<_> = ids.iter().map(ExternalId::as_str).collect();
+    let of = |holds: bool| {
+        doc! {
+            "_id.source": source.as_str(),
+            "_id.entity_type": entity_type.as_str(),
+            "known_ids": { "$in": ids.clone() },
+            "holds_ids": holds,
+        }
+    };
+    doc! { "$or": [of(true), of(false)] }
+}
+
+pub(crate) fn by_source() -> Document {
+    doc! { "_id.source": 1 }
+}
+
 impl MongoStore {
     pub(crate) async fn page(
         &self,
@@ -100,7 +124,9 @@ impl MongoStore {
     ) -> Result<Vec<SyncRecord>> {
         let records = self.records.clone();
         let read = async move {
-            let mut find = records.find(filter).sort(order);
+            // All of them at once: by itself the server sends a hundred first.
+            let at_once = value::whole_u32(most.unwrap_or(READ_AT_ONCE));
+            let mut find = records.find(filter).sort(order).batch_size(at_once);
             if let Some(most) = most {
                 find = find.limit(value::whole(most));
             }
@@ -110,33 +136,37 @@ impl MongoStore {
         answer::records(&found.map_err(|failed| failed.into_error(Effect::None))?)
     }
 
+    /// By one step along an index for each source.
+    pub(crate) async fn distinct_sources(&self) -> Result<Vec<Source>> {
+        let records = self.records.clone();
+        let list = async move { records.distinct("_id.source", doc! {}).await };
+        let listed = self.run(Effect::None, list).await;
+        let mut sources = Vec::new();
+        for name in listed.map_err(|failed| failed.into_error(Effect::None))? {
+            sources.push(Source::new(name.as_str().ok_or_else(unexpected)?)?);
+        }
+        sources.sort();
+        Ok(sources)
+    }
+
     pub(crate) async fn read_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
         let mut found = std::collections::HashMap::new();
-        for chunk in keys.chunks(LOOKED_UP_AT_ONCE) {
+        for chunk in keys.chunks(READ_AT_ONCE) {
             let ids: Vec<_> = chunk.iter().map(value::key).collect();
-            let read = self.find(doc! { "_id": { "$in": ids } }, doc! {}, None).await?;
+            let most = Some(chunk.len());
+            let read = self.find(doc! { "_id": { "$in": ids } }, doc! {}, most).await?;
             found.extend(read.into_iter().map(|record| (record.key.clone(), record)));
         }
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
     }
 
-    /// Every record that has one of these external ids, also as the memory of a deletion.
     pub(crate) async fn carriers(
         &self,
         source: &Source,
         entity_type: &EntityType,
         ids: &[ExternalId],
     ) -> Result<Vec<SyncRecord>> {
-        let ids: Vec<_> = ids.iter().map(ExternalId::as_str).collect();
-        let of = |holds: bool| {
-            doc! {
-                "_id.source": source.as_str(),
-                "_id.entity_type": entity_type.as_str(),
-                "known_ids": { "$in": ids.clone() },
-                "holds_ids": holds,
-            }
-        };
-        self.find(doc! { "$or": [of(true), of(false)] }, doc! {}, None).await
+        self.find(carriers(source, entity_type, ids), doc! {}, None).await
     }
 
     pub(crate) async fn find_by_ids(
@@ -146,7 +176,7 @@ impl MongoStore {
         ids: &[ExternalId],
     ) -> Result<Vec<Option<SyncRecord>>> {
         let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(LOOKED_UP_AT_ONCE) {
+        for chunk in ids.chunks(READ_AT_ONCE) {
             let carriers = self.carriers(source, entity_type, chunk).await?;
             found.extend(chunk.iter().map(|id| {
                 let of_id = |record: &&SyncRecord| record.external_ids().any(|known| known == id);

@@ -11,9 +11,8 @@ use mongodb::options::{
 };
 use sync_tracker_core::{Error, Result, StoreClock};
 
-use crate::error::{self, Effect};
-use crate::indexes;
-use crate::server::{self, SentAgain};
+use crate::error;
+use crate::server::SentAgain;
 use crate::store::MongoStore;
 
 /// How often the driver looks after servers, whatever the deadline. It cannot do so more often.
@@ -163,9 +162,19 @@ impl MongoOptions {
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
         let database = client.database(database);
-        let records = database.collection_with_options::<Document>(&self.collection, concerns);
-        let Self { deadline, clock, .. } = self;
-        let store = MongoStore { client, records, deadline, clock, sent_again };
+        let named =
+            |name: &str| database.collection_with_options::<Document>(name, concerns.clone());
+        let store = MongoStore {
+            records: named(&self.collection),
+            inbox: named(&format!("{}.inbox", self.collection)),
+            checkpoints: named(&format!("{}.checkpoints", self.collection)),
+            client,
+            database,
+            deadline: self.deadline,
+            write_concern: self.write_concern,
+            clock: self.clock,
+            sent_again,
+        };
         if self.migrate {
             let migrated = store.migrate().await;
             migrated.map_err(|error| error.in_operation("migrate"))?;
@@ -182,16 +191,6 @@ fn check_name(field: &'static str, name: &str) -> Result<()> {
     }
     let limit = format!("1 to {max} of a-z, A-Z, 0-9, _ and -");
     Err(Error::invalid(field, format!("is called {name:?}"), limit))
-}
-
-impl MongoStore {
-    /// Makes the indexes that are not there yet. The server does so once, whoever asks.
-    async fn migrate(&self) -> Result<()> {
-        let records = self.records.clone();
-        let make = async move { records.create_indexes(indexes::all()).await };
-        let made = server::run(self.deadline, Effect::None, make).await;
-        made.map(drop).map_err(|failed| failed.into_error(Effect::None))
-    }
 }
 
 /// Without user and password.

@@ -25,6 +25,11 @@ pub(crate) enum SentAgain {
 }
 
 impl Failed {
+    /// Whether a unique index refused a write.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Refused(cause) if error::is_duplicate(cause))
+    }
+
     /// A server that is not the primary does nothing. But if it is the second that was asked, the
     /// first may have done it, and the driver tells of the second only.
     pub(crate) fn after(self, sent_again: SentAgain, effect: Effect) -> Self {

@@ -6,15 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error as DriverError;
-use mongodb::options::Acknowledgment;
-use mongodb::{Client, Collection};
+use mongodb::options::WriteConcern;
+use mongodb::{Client, Collection, Database};
 use sync_tracker_core::{
-    Change, ClaimRequest, Claimed, Cursor, Durability, EntityType, Error, ExternalId, Filter,
-    Guard, Imported, Key, Outcome, Page, PageSize, Removal, Result, Source, Statistics, StoreClock,
-    Survival, SyncRecord, SyncStore, Timestamp,
+    Change, ClaimRequest, Claimed, Cursor, Durability, EntityRef, EntityType, Error, ExternalId,
+    Filter, Guard, Imported, Key, Outcome, Page, PageSize, Removal, Renamed, Result, Source,
+    Statistics, StoreClock, SyncRecord, SyncStore, Timestamp,
 };
 
 use crate::error::{Effect, STORE, unexpected};
+use crate::list::{by_source, of_entity};
 use crate::server::{self, Failed, SentAgain};
 
 /// A store in a MongoDB replica set. Clones share its connections.
@@ -26,8 +27,12 @@ use crate::server::{self, Failed, SentAgain};
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) client: Client,
+    pub(crate) database: Database,
     pub(crate) records: Collection<Document>,
+    pub(crate) inbox: Collection<Document>,
+    pub(crate) checkpoints: Collection<Document>,
     pub(crate) deadline: Duration,
+    pub(crate) write_concern: WriteConcern,
     pub(crate) clock: StoreClock,
     pub(crate) sent_again: SentAgain,
 }
@@ -38,6 +43,13 @@ pub(crate) fn named(operation: &'static str) -> impl Fn(Error) -> Error {
 }
 
 impl MongoStore {
+    /// The client that the store works with. A transaction of the application's that changes
+    /// records needs a session of this very client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         effect: Effect,
@@ -98,8 +110,7 @@ impl SyncStore for MongoStore {
     }
 
     async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {
-        let outcomes = self.apply_batch(items).await;
-        outcomes.into_iter().map(|outcome| outcome.map_err(named("apply many"))).collect()
+        self.apply_batch(items).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
@@ -127,37 +138,33 @@ impl SyncStore for MongoStore {
         self.count(source).await.map_err(named("statistics"))
     }
 
-    async fn durability(&self) -> Result<Durability> {
-        let concern = self.records.write_concern();
-        let journaled = survival(concern.and_then(|it| it.journal));
-        let w = concern.and_then(|it| it.w.as_ref());
-        let failover = match w {
-            Some(Acknowledgment::Majority) => Survival::Kept,
-            // It names tags whose servers are known to the set alone.
-            Some(Acknowledgment::Custom(_)) => Survival::Unknown,
-            _ => Survival::MayBeLost,
-        };
-        // What is not in the journal yet is in the memory of the process.
-        Ok(Durability { process_crash: journaled, power_loss: journaled, failover })
+    async fn rename(&self, from: &Key, to: &Key) -> Result<Renamed> {
+        let moved = self.move_record(from, to).await;
+        moved.map_err(|error| named("rename")(error).for_key(from))
     }
-}
 
-/// What is acknowledged once it is in the journal is kept. The default depends on the set.
-fn survival(journal: Option<bool>) -> Survival {
-    match journal {
-        Some(true) => Survival::Kept,
-        Some(false) => Survival::MayBeLost,
-        None => Survival::Unknown,
+    async fn sources(&self) -> Result<Vec<Source>> {
+        self.distinct_sources().await.map_err(named("sources"))
+    }
+
+    async fn records_of(&self, entity: &EntityRef) -> Result<Vec<SyncRecord>> {
+        let found = self.find(of_entity(entity), by_source(), None).await;
+        found.map_err(named("records of"))
+    }
+
+    async fn durability(&self) -> Result<Durability> {
+        self.survival().await.map_err(named("durability"))
     }
 }
 
 /// Without what the client knows of its user.
 impl fmt::Debug for MongoStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { client: _, records, deadline, clock, sent_again: _ } = self;
+        let Self { records, deadline, write_concern, clock, .. } = self;
         f.debug_struct("MongoStore")
             .field("records", &records.namespace().to_string())
             .field("deadline", deadline)
+            .field("write_concern", write_concern)
             .field("clock", clock)
             .finish()
     }

@@ -11,6 +11,11 @@ pub(crate) fn whole(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
+/// How many are asked for.
+pub(crate) fn whole_u32(number: usize) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
+}
+
 pub(crate) fn date(instant: Timestamp) -> DateTime {
     DateTime::from_millis(instant.as_millis())
 }

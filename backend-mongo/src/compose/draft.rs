@@ -1,13 +1,19 @@
 //! What an arm makes of a record: an expression for each field that it changes.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, bson, doc};
 use sync_tracker_core::RecentChanges;
 
-use crate::expression::{Now, all, cond, equal, greater, highest, plus, pushed};
+use crate::expression::{Now, all, cond, equal, greater, highest, or_else, plus, pushed};
 use crate::value::{change_id, whole};
 
 /// Where the record as it was is, while a pipeline runs.
 pub(super) const BEFORE: &str = "$before";
+
+/// The calls of batches that changed a record, the last ones, with their arms: what tells a batch that
+/// reads its records after it wrote them what it did to each.
+pub(crate) const BATCH_CALLS: &str = "batch_calls";
+/// How many are kept: so many batches may meet in one record while each is on its way.
+const NOTED_CALLS: usize = 4;
 
 /// The fields that an arm changes. What a later operation reads is what earlier ones made of it.
 pub(super) struct Draft {
@@ -84,7 +90,14 @@ impl Draft {
         let recent = pushed(self.get("recent_changes"), id, RecentChanges::CAPACITY);
         self.set("recent_changes", recent);
         self.set("last_arm", Bson::Int64(whole(arm)));
-        self.set("last_call", Bson::Int64(change_id(write.call)));
+        let call = Bson::Int64(change_id(write.call));
+        if write.in_batch {
+            let noted = or_else(format!("{BEFORE}.{BATCH_CALLS}").into(), Bson::Array(Vec::new()));
+            let this = bson!({ "call": call, "arm": Bson::Int64(whole(arm)) });
+            self.set(BATCH_CALLS, pushed(noted, this, NOTED_CALLS));
+        } else {
+            self.set("last_call", call);
+        }
         self.fields.into()
     }
 
@@ -113,4 +126,6 @@ pub(crate) struct Write {
     pub(crate) change: sync_tracker_core::ChangeId,
     /// The call that carries it: another one for each try.
     pub(crate) call: sync_tracker_core::ChangeId,
+    /// Whether the call reads the record later, and not as the answer of this very write.
+    pub(crate) in_batch: bool,
 }

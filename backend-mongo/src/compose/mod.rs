@@ -11,7 +11,7 @@ mod patch;
 use mongodb::bson::{Bson, Document, bson, doc};
 use sync_tracker_core::{Arm, Change, Guard, HeldKind, Status, SyncRecord, Timestamp};
 
-pub(crate) use self::draft::Write;
+pub(crate) use self::draft::{BATCH_CALLS, Write};
 use self::draft::{BEFORE, Draft};
 use crate::expression::{
     Now, all, any, cond, equal, greater, is_in, joined, length, not, present, switch, unequal,
