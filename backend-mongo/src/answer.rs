@@ -18,6 +18,15 @@ pub(crate) fn timed(answer: &Document) -> Result<(Timestamp, &Document)> {
     Ok((Timestamp::from_millis(now.timestamp_millis())?, record))
 }
 
+/// Takes apart what a write gives back. To a write that the driver sends again the server gives the
+/// document that the first one left, without the time: it was applied.
+pub(crate) fn written(answer: &Document) -> Result<(Timestamp, &Document)> {
+    match answer.contains_key("_id") {
+        true => Ok((Timestamp::MIN, answer)),
+        false => timed(answer),
+    }
+}
+
 pub(crate) fn records(documents: &[Document]) -> Result<Vec<SyncRecord>> {
     documents.iter().map(document::decode).collect()
 }

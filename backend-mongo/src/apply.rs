@@ -9,7 +9,7 @@ use sync_tracker_core::{
     Refused, Removal, Result, Source, SyncRecord, Timestamp,
 };
 
-use crate::answer::{timed, with_time};
+use crate::answer::{timed, with_time, written};
 use crate::compose::{Composed, Write, compose, condition};
 use crate::document::{decode, encode};
 use crate::error::{Duplicate, Effect, contended, duplicate};
@@ -72,7 +72,7 @@ impl MongoStore {
             let reason = change.explain(key, None, Timestamp::MIN);
             return Ok(Outcome::Refused(Refused { reason, record: None }));
         };
-        let (now, document) = timed(answer)?;
+        let (now, document) = written(answer)?;
         let record = decode(document)?;
         if document.get_i64("last_call").ok() == Some(value::change_id(write.call)) {
             let arm = Some(record.last_arm);

@@ -182,7 +182,8 @@ impl MongoStore {
         let records = self.records.clone();
         let read = async move {
             let found = records.find(doc! { "_id": { "$in": ids } }).projection(with_time());
-            found.batch_size(value::whole_u32(LARGEST)).await?.try_collect().await
+            // One more than there can be: then the server knows that these are all.
+            found.batch_size(value::whole_u32(LARGEST + 1)).await?.try_collect().await
         };
         let found = self.run(Effect::Write, read).await;
         found.map_err(|failed| failed.into_error(Effect::Write))

@@ -6,7 +6,6 @@ use sync_tracker_core::{EntityType, Result, Source, Statistics, Status, Timestam
 
 use crate::error::{Effect, unexpected};
 use crate::expression::{all, cond, equal, present};
-use crate::list::not_reserved;
 use crate::store::MongoStore;
 
 impl MongoStore {
@@ -17,16 +16,19 @@ impl MongoStore {
         let is_later = all(vec![is_queued, bson!({ "$gt": ["$due_at", now.clone()] })]);
         let is_pending = equal("$status".into(), Status::Pending.as_str().into());
         let group = doc! {
-            "_id": { "entity_type": "$_id.entity_type", "status": "$status" },
+            "_id": { "entity_type": "$key.entity_type", "status": "$status" },
             "records": { "$sum": Bson::Int64(1) },
             "due_now": { "$sum": cond(is_due, Bson::Int64(1), Bson::Int64(0)) },
             "next_due": { "$min": cond(is_later, "$due_at".into(), Bson::Null) },
             "oldest_pending": { "$min": cond(is_pending, "$pending_since".into(), Bson::Null) },
             "now": { "$first": now },
         };
-        let of_source = bson!({ "_id.source": source.as_str() });
+        // Nothing but the fields of one index, so that no document is read.
         let pipeline = vec![
-            doc! { "$match": { "$and": [of_source, not_reserved()] } },
+            doc! { "$match": { "_id.source": source.as_str() } },
+            doc! { "$project": {
+                "_id": 0, "key": "$_id", "status": 1, "due_at": 1, "pending_since": 1,
+            } },
             doc! { "$group": group },
         ];
         let records = self.records.clone();
@@ -43,6 +45,9 @@ impl MongoStore {
         for group in &groups {
             let id = group.get_document("_id").map_err(|_| unexpected())?;
             let entity_type = EntityType::new(id.get_str("entity_type").unwrap_or_default())?;
+            if entity_type.is_reserved() {
+                continue;
+            }
             let name = id.get_str("status").map_err(|_| unexpected())?;
             let named = |status: &Status| status.as_str() == name;
             let status = Status::ALL.into_iter().find(named).ok_or_else(unexpected)?;

@@ -8,15 +8,16 @@ mod mongo;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
 use sync_tracker_core::{
-    ClaimId, ClaimRequest, EntityRef, EntityType, ExternalId, Millis, Source, SyncStore, Tracker,
+    ClaimId, ClaimRequest, EntityRef, EntityType, ExternalId, InboxStore, Millis, Source,
+    SyncStore, Tracker,
 };
 use sync_tracker_mongo::MongoOptions;
 
 use self::mongo::{OwnDatabase, url};
 
-/// The plans of the queries that the store made, as far as they looked at documents.
+/// The plans of the queries that the store made: each with how many keys and documents it looked at.
 async fn plans(database: &Database) -> Vec<(String, i64, i64)> {
-    let filter = doc! { "op": "query", "ns": { "$regex": "records$" } };
+    let filter = doc! { "planSummary": { "$exists": true }, "ns": { "$regex": "records" } };
     let profile = database.collection::<Document>("system.profile");
     let mut found = profile.find(filter).await.unwrap();
     let mut plans = Vec::new();
@@ -61,4 +62,38 @@ async fn what_is_due_and_who_has_an_external_id_is_found_by_an_index() {
     assert!(*keys <= 1, "{plans:?}");
     let (plan, keys, _) = looked("known_ids").unwrap();
     assert!(!plan.contains("COLLSCAN") && *keys <= 2, "{plans:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn statistics_read_an_index_alone_and_lookups_what_they_find() {
+    let own = OwnDatabase::new();
+    let options = MongoOptions::from_url(&url()).await.unwrap().database(own.name());
+    let store = options.open().await.unwrap();
+    let tracker = Tracker::new(store.clone()).with_sources("product", ["shop", "other"]).unwrap();
+    for id in 0..200 {
+        tracker.created(EntityRef::new("product", id).unwrap()).await.unwrap();
+    }
+    let database = Client::with_uri_str(url()).await.unwrap().database(own.name());
+    let source = Source::new("shop").unwrap();
+    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    assert_eq!(store.statistics(&source).await.unwrap().counts.total(), 200);
+    assert_eq!(store.sources().await.unwrap().len(), 2);
+    let entity = EntityRef::new("product", 7).unwrap();
+    assert_eq!(store.records_of(&entity).await.unwrap().len(), 2);
+    assert_eq!(store.forget_expired(&source, Millis::new(0).unwrap()).await.unwrap(), 0);
+    database.run_command(doc! { "profile": 0 }).await.unwrap();
+    let plans = plans(&database).await;
+    let looked = |plan: &str| {
+        let found = plans.iter().find(|(it, ..)| it.contains(plan));
+        found.unwrap_or_else(|| panic!("no {plan} in {plans:?}"))
+    };
+    let (_, keys, documents) = looked("pending_since");
+    assert!(*keys <= 201 && *documents == 0, "{plans:?}");
+    let (_, keys, documents) = looked("DISTINCT_SCAN");
+    assert!(*keys <= 4 && *documents == 0, "{plans:?}");
+    let (_, keys, documents) = looked("_id.entity_id");
+    assert!(*keys <= 3 && *documents == 2, "{plans:?}");
+    let (_, keys, _) = looked("until");
+    assert!(*keys <= 1, "{plans:?}");
 }

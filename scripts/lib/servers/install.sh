@@ -19,6 +19,7 @@ needs_package() {
 }
 
 needs_mongod() {
+    if [[ $MISSING_MONGOD == true ]]; then return; fi
     MISSING_MONGOD=true
     MISSING_REASONS+=("$1")
 }

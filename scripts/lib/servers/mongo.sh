@@ -1,4 +1,4 @@
-# A MongoDB replica set of one node: transactions and change streams need a replica set.
+# A MongoDB replica set of one node, since transactions need a replica set, and a standalone.
 # shellcheck shell=bash
 
 readonly MONGO_SET=sync-tracker
@@ -78,6 +78,25 @@ mongo_start() {
 }
 
 mongo_is_healthy() { mongo_ask is-primary; }
+
+mongo_standalone_needs() { mongo_needs; }
+
+mongo_standalone_start() {
+    local data=$STATE_DIR/mongo-standalone/data base program
+    base=$(choose_base mongo-standalone 4)
+    program=$(mongod_program)
+    mkdir -- "$data"
+    launch mongo-standalone mongod "$program" --dbpath "$data" --bind_ip 127.0.0.1 \
+        --port $((base + 4)) --nounixsocket --wiredTigerCacheSizeGB 0.25
+    wait_until 60 mongo-standalone mongo_standalone_is_healthy
+    publish mongo-standalone \
+        "SYNC_TRACKER_MONGO_STANDALONE_URL=mongodb://127.0.0.1:$((base + 4))/"
+}
+
+mongo_standalone_is_healthy() {
+    local port=$(($(base_of mongo-standalone) + 4))
+    python3 "$HERE/lib/servers/mongo_replica_set.py" is-primary "$port" "$MONGO_SET"
+}
 
 mongo_ask() {
     local port=$(($(base_of mongo) + 2))

@@ -1,0 +1,187 @@
+//! A batch is two round trips, and each item has its own outcome: whoever else writes, and whatever
+//! gets lost.
+
+#![allow(clippy::unwrap_used)] // what tests call is part of them
+
+#[path = "mongo/mod.rs"]
+mod mongo;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::options::ClientOptions;
+use serde_json::{Map, Value};
+use sync_tracker_conformance::{Direction, FaultProxy, Trigger, WireFault};
+use sync_tracker_core::rules::{MarkSynced, Success};
+use sync_tracker_core::{
+    Change, ClaimId, ClaimRequest, ErrorKind, Filter, Key, Metadata, MetadataMerge, Millis,
+    Outcome, Source, SyncRecord, SyncStore, rules,
+};
+use sync_tracker_mongo::{MongoOptions, MongoStore};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use self::mongo::{OwnDatabase, url};
+
+fn key(id: usize) -> Key {
+    Key::new("shop", "product", format!("{id:05}")).unwrap()
+}
+
+async fn direct(database: &OwnDatabase) -> MongoStore {
+    let options = MongoOptions::from_url(&url()).await.unwrap().database(database.name());
+    options.open().await.unwrap()
+}
+
+async fn proxied(database: &OwnDatabase) -> (MongoStore, FaultProxy) {
+    let hosts = ClientOptions::parse(url()).await.unwrap().hosts;
+    let server = tokio::net::lookup_host(hosts[0].to_string()).await.unwrap().next().unwrap();
+    let proxy = FaultProxy::start(server).await.unwrap();
+    let quiet = "directConnection=true&serverMonitoringMode=poll&heartbeatFrequencyMS=600000";
+    let url = format!("mongodb://{}/?{quiet}&maxPoolSize=1", proxy.address());
+    let options = MongoOptions::from_url(&url).await.unwrap().database(database.name());
+    (options.deadline(Duration::from_secs(20)).open().await.unwrap(), proxy)
+}
+
+fn each(keys: impl IntoIterator<Item = usize>, change: impl Fn() -> Change) -> Vec<(Key, Change)> {
+    keys.into_iter().map(|id| (key(id), change())).collect()
+}
+
+async fn outcomes(store: &MongoStore, items: &[(Key, Change)]) -> Vec<Outcome> {
+    store.apply_many(items).await.into_iter().map(|outcome| outcome.unwrap()).collect()
+}
+
+fn merging(name: &str, bytes: usize) -> Change {
+    let set = Map::from_iter([(name.to_owned(), Value::from("x".repeat(bytes)))]);
+    let nothing: [&str; 0] = [];
+    let merge = MetadataMerge::new(Metadata::new(set.into()).unwrap(), nothing).unwrap();
+    let success = Success::default().merging_metadata(merge);
+    MarkSynced { success }.change()
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn a_thousand_changes_are_two_round_trips() {
+    let database = OwnDatabase::new();
+    let (store, proxy) = proxied(&database).await;
+    for change in [rules::created, rules::updated, rules::created] {
+        let items = each(0..1_000, change);
+        proxy.reset_counts();
+        let outcomes = outcomes(&store, &items).await;
+        assert_eq!(outcomes.len(), 1_000);
+        assert_eq!(proxy.counts().round_trips, 2);
+    }
+    let source = Source::new("shop").unwrap();
+    let ttl = Millis::new(60_000).unwrap();
+    let claim = ClaimRequest::new(source, ClaimId::random(), 500, ttl, 5).unwrap();
+    proxy.reset_counts();
+    assert_eq!(store.claim(&claim).await.unwrap().leased.len(), 500);
+    let trips = proxy.counts().round_trips;
+    assert!(trips <= 5, "three reads, one update, one read: {trips}");
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn batches_that_cross_know_what_each_of_them_did() {
+    const BATCHES: usize = 4;
+    const ROUNDS: usize = 6;
+    const KEYS: usize = 60;
+    let database = OwnDatabase::new();
+    let store = direct(&database).await;
+    let mut in_between = 0;
+    for _ in 0..ROUNDS {
+        let barrier = Arc::new(Barrier::new(BATCHES));
+        let mut running = JoinSet::new();
+        for _ in 0..BATCHES {
+            let (store, barrier) = (store.clone(), Arc::clone(&barrier));
+            running.spawn(async move {
+                let items = each(0..KEYS, rules::updated);
+                barrier.wait().await;
+                let outcomes = outcomes(&store, &items).await;
+                (items, outcomes)
+            });
+        }
+        for (items, outcomes) in running.join_all().await {
+            for ((_, change), outcome) in items.iter().zip(outcomes) {
+                let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
+                assert!(!applied.replayed && applied.arm.is_some(), "{applied:?}");
+                let is_last = applied.record.recent_changes.last() == Some(change.id());
+                in_between += usize::from(!is_last);
+            }
+        }
+    }
+    assert!(in_between > 0, "others wrote between a batch and its read");
+    for id in 0..KEYS {
+        let record = store.get(&key(id)).await.unwrap().unwrap();
+        assert_eq!(record.revision.get(), (BATCHES * ROUNDS) as u64);
+    }
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn a_batch_that_is_cut_off_anywhere_counts_once_when_it_is_repeated() {
+    let database = OwnDatabase::new();
+    let (store, proxy) = proxied(&database).await;
+    let sound = direct(&database).await;
+    let _ = outcomes(&sound, &each(0..20, rules::created)).await;
+    let mut revision = 1;
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        for number in 1..=6 {
+            let items = each(0..20, rules::updated);
+            let cut = proxy.arm(WireFault::Cut, direction, Trigger::Nth(number));
+            let first = store.apply_many(&items).await;
+            proxy.clear();
+            for error in first.iter().filter_map(|outcome| outcome.as_ref().err()) {
+                assert!(error.is_retryable(), "{error:?}");
+            }
+            let again = outcomes(&store, &items).await;
+            revision += 1;
+            for (first, again) in first.iter().zip(&again) {
+                assert_eq!(again.record().unwrap().revision.get(), revision);
+                if let Ok(Outcome::Applied(first)) = first {
+                    assert!(!first.replayed, "number {number} {direction:?}");
+                }
+            }
+            if cut.fired() == 0 {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn one_record_that_grows_too_large_leaves_the_others_alone() {
+    let database = OwnDatabase::new();
+    let store = direct(&database).await;
+    let created = store.apply(&key(1), &rules::created()).await.unwrap();
+    let mut large: SyncRecord = created.record().unwrap().clone();
+    let full = (0..8).map(|at| (format!("k{at}"), Value::from("x".repeat(2_080_000))));
+    large.metadata = Metadata::accumulated(Value::Object(full.collect())).unwrap();
+    let _ = store.put(&large).await.unwrap();
+    let mut items = each(0..3, || merging("more", 200_000));
+    items.push((key(4), rules::created()));
+    let answered = store.apply_many(&items).await;
+    let kinds: Vec<_> =
+        answered.iter().map(|outcome| outcome.as_ref().err().map(|error| error.kind())).collect();
+    assert_eq!(kinds, [None, Some(ErrorKind::Invalid), None, None], "{:?}", answered[1]);
+    assert_eq!(answered[1].as_ref().unwrap_err().key(), Some(&key(1)));
+    let single = store.apply(&key(1), &items[1].1).await.unwrap_err();
+    assert_eq!(single.kind(), ErrorKind::Invalid, "{single:?}");
+    assert_eq!(store.get(&key(1)).await.unwrap(), Some(large));
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn more_than_one_command_holds_is_sent_in_several() {
+    let database = OwnDatabase::new();
+    let store = direct(&database).await;
+    let items = each(0..100, || merging("large", 250_000));
+    for (outcome, (key, _)) in outcomes(&store, &items).await.iter().zip(&items) {
+        assert!(outcome.is_applied());
+        assert_eq!(&outcome.record().unwrap().key, key);
+    }
+    let filter = Filter::default();
+    let page = store.list(&filter, None, sync_tracker_core::PageSize::MAX).await.unwrap();
+    assert_eq!(page.records.len(), 100);
+}
