@@ -57,13 +57,27 @@ pub struct Entrant {
     pub numbers: Arc<Numbers>,
     /// Whose processor time is told beside that of this process.
     pub server: Option<Server>,
+    /// In what it takes no part.
+    pub without: Vec<Operation>,
 }
 
 impl Entrant {
     /// Of these variants.
     #[must_use]
     pub fn new(name: &str, variants: Vec<(usize, Arc<dyn Contestant>)>, numbers: Numbers) -> Self {
-        Self { name: name.to_owned(), variants, numbers: Arc::new(numbers), server: None }
+        Self {
+            name: name.to_owned(),
+            variants,
+            numbers: Arc::new(numbers),
+            server: None,
+            without: Vec::new(),
+        }
+    }
+
+    /// The same, which takes no part in these operations.
+    #[must_use]
+    pub fn without(self, operations: &[Operation]) -> Self {
+        Self { without: operations.to_vec(), ..self }
     }
 
     /// The same, carried out by a server of its own processes, if they can be seen.
@@ -101,7 +115,8 @@ pub struct Sample {
 pub struct Figures {
     /// What was done.
     pub workload: Workload,
-    /// By whom, in the order of the entrants, each with the same number of samples.
+    /// By whom, in the order of the entrants, each with the same number of samples, or with none
+    /// if it takes no part.
     pub entrants: Vec<Samples>,
 }
 
@@ -141,6 +156,9 @@ pub async fn contest(
     for _ in 0..lengths.rounds {
         for figures in &mut all {
             for (entrant, samples) in entrants.iter().zip(&mut figures.entrants) {
+                if entrant.without.contains(&figures.workload.operation) {
+                    continue;
+                }
                 let variant = entrant.variants.iter().find(|it| it.0 == samples.connections);
                 let (_, contestant) = variant.ok_or("an entrant without variants")?;
                 let workload = figures.workload;
@@ -153,6 +171,9 @@ pub async fn contest(
 
 /// How many connections the fastest variant has. All are run, so caches are warm afterwards.
 async fn best(entrant: &Entrant, workload: Workload, lengths: Lengths) -> Result<usize, Failure> {
+    if entrant.without.contains(&workload.operation) {
+        return Ok(0);
+    }
     let busy = |it: &&(usize, _)| it.0 <= workload.callers;
     let first = entrant.variants.iter().take(1);
     let variants = first.chain(entrant.variants.iter().skip(1).filter(busy));

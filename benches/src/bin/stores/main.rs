@@ -4,6 +4,7 @@
 
 mod field;
 mod memory;
+mod mongo;
 mod postgres;
 mod sqlite;
 
@@ -77,6 +78,8 @@ struct Args {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Store {
     Memory,
+    /// On the replica set that SYNC_TRACKER_MONGO_URL names, in databases of its own.
+    Mongo,
     /// On the server that SYNC_TRACKER_POSTGRES_URL names, in schemas of its own.
     Postgres,
     Sqlite,
@@ -121,6 +124,9 @@ async fn run(args: &Args) -> Result<(), Failure> {
         lengths.round,
     );
 
+    if matches!(args.store, Store::Mongo) {
+        mongo::tell_pings(&args.callers, lengths.round).await?;
+    }
     let compared = chosen(args, workloads(&args.callers, args.batch, CLAIMERS));
     let compared = compare(args, &compared, lengths).await?;
     let mut results = json!({ "records": args.records, "compared": compared });
@@ -146,6 +152,7 @@ async fn open(args: &Args, size: usize, recent: usize) -> Result<Field, Failure>
     let population = Population::new(size, recent)?;
     match args.store {
         Store::Memory => memory::field(population).await,
+        Store::Mongo => mongo::field(population, args.batch, args.grouped).await,
         Store::Postgres => postgres::field(population, args.grouped).await,
         Store::Sqlite => sqlite::field(population, &args.dir).await,
     }
