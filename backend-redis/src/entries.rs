@@ -1,18 +1,14 @@
-//! Small entries: each a JSON text in a hash of its source, read, decided on, and written if nobody
-//! else wrote meanwhile.
+//! Small entries, each packed in a hash of its source.
 
 use redis::Value;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sync_tracker_core::{Error, ErrorKind, Result, Step, Timestamp};
+use sync_tracker_core::{ChangeId, Error, ErrorKind, JsonValue, Result};
 
 use crate::answer;
-use crate::error::{Effect, STORE, unexpected};
+use crate::error::{Effect, STORE, error, unexpected};
+use crate::scripts::Script;
 use crate::server::Call;
 use crate::store::RedisStore;
-
-/// How often a call decides again after others wrote what it decided on.
-const TRIES: u32 = 64;
+use crate::value::change_id;
 
 /// How many entries one call scans, more or less.
 const SCANNED: usize = 100;
@@ -24,63 +20,38 @@ pub(crate) struct Place<'a> {
     pub(crate) field: &'a [u8],
 }
 
-pub(crate) fn decode<E: DeserializeOwned>(bytes: &[u8]) -> Result<E> {
+pub(crate) fn corrupt() -> Error {
+    error(ErrorKind::Corrupt, "an entry does not decode")
+}
+
+/// JSON as it was written.
+pub(crate) fn json(bytes: &[u8]) -> Result<JsonValue> {
     serde_json::from_slice(bytes).map_err(|cause| {
-        Error::new(ErrorKind::Corrupt, "an entry does not decode").in_store(STORE).caused_by(cause)
+        Error::new(ErrorKind::Corrupt, "a value is not JSON").in_store(STORE).caused_by(cause)
     })
 }
 
-fn encode(entry: &impl Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(entry).map_err(|cause| {
-        Error::new(ErrorKind::Internal, "an entry does not encode").in_store(STORE).caused_by(cause)
-    })
+/// The id of a call as it is stored.
+pub(crate) fn call_id(id: ChangeId) -> Vec<u8> {
+    change_id(id).into()
 }
 
 impl RedisStore {
-    /// Takes a step, as often as others come between.
-    pub(crate) async fn step<E: Serialize + DeserializeOwned, A>(
+    /// Calls a script that may write on one key.
+    pub(crate) async fn on_key(
         &self,
-        place: Place<'_>,
-        take: impl Fn(Option<&E>, Timestamp) -> Step<E, A> + Send,
-    ) -> Result<A> {
-        for _ in 0..TRIES {
-            let (now, read) = self.read_entry(place).await?;
-            let entry = read.as_deref().map(decode).transpose()?;
-            let Step { answer, write } = take(entry.as_ref(), now);
-            let Some(entry) = write else { return Ok(answer) };
-            if self.swap_entry(place, read.unwrap_or_default(), encode(&entry)?).await? {
-                return Ok(answer);
-            }
-        }
-        let message = "others kept writing the same entry";
-        Err(Error::new(ErrorKind::Unavailable, message).in_store(STORE))
+        key: &str,
+        script: &Script,
+        args: &[Vec<u8>],
+    ) -> Result<Value> {
+        let keys = [key.to_owned()];
+        self.server.call(Call { script, keys: &keys, args, effect: Effect::Write }).await
     }
 
-    /// The store's time and what is there.
-    pub(crate) async fn read_entry(
-        &self,
-        place: Place<'_>,
-    ) -> Result<(Timestamp, Option<Vec<u8>>)> {
-        let args = [self.clock(), place.field.into()];
-        let keys = [place.key.to_owned()];
-        let script = &self.scripts.read;
-        let call = Call { script, keys: &keys, args: &args, effect: Effect::None };
-        let [now, entry] = answer::exactly(self.server.call(call).await?)?;
-        Ok((answer::instant(&now)?, answer::bytes(entry)?))
-    }
-
-    /// Writes an entry, or removes it by no bytes, if what was read is still there.
-    pub(crate) async fn swap_entry(
-        &self,
-        place: Place<'_>,
-        read: Vec<u8>,
-        written: Vec<u8>,
-    ) -> Result<bool> {
-        let args = [place.field.into(), read, written];
-        let keys = [place.key.to_owned()];
-        let script = &self.scripts.swap;
-        let call = Call { script, keys: &keys, args: &args, effect: Effect::Write };
-        Ok(self.server.call(call).await? == Value::Int(1))
+    /// Removes an entry if it is still the one that was read.
+    pub(crate) async fn remove_entry(&self, place: Place<'_>, read: Vec<u8>) -> Result<bool> {
+        let args = [place.field.into(), read, Vec::new()];
+        Ok(self.on_key(place.key, &self.scripts.swap, &args).await? == Value::Int(1))
     }
 
     /// Some fields of a hash with their values, and where to go on; 0 is the beginning and the end.

@@ -1,14 +1,17 @@
-//! The inbox.
+//! The inbox: a packed entry for each message in a hash of its source.
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
+use redis::Value;
 use sync_tracker_core::{
-    BeginInbox, Begun, Error, InboxEntry, InboxStore, JsonValue, Millis, Result, Settled, Source,
-    Ticket,
+    BeginInbox, Begun, Error, InboxStore, JsonValue, Millis, Result, Settled, Source, Ticket,
+    Timestamp, Token,
 };
 
-use crate::entries::{Place, decode};
-use crate::error::STORE;
+use crate::answer;
+use crate::entries::{Place, call_id, corrupt, json};
+use crate::error::{STORE, unexpected};
+use crate::packed::{Item, Reader};
 use crate::store::RedisStore;
 
 fn named(operation: &'static str) -> impl Fn(Error) -> Error {
@@ -19,10 +22,7 @@ fn named(operation: &'static str) -> impl Fn(Error) -> Error {
 #[deny(clippy::missing_trait_methods)]
 impl InboxStore for RedisStore {
     async fn begin(&self, request: &BeginInbox) -> Result<Begun> {
-        let key = self.prefix.of(request.source()).inbox();
-        let place = Place { key: &key, field: request.key().as_str().as_bytes() };
-        let begin = |entry: Option<&_>, now| InboxEntry::begin(entry, request, now);
-        self.step(place, begin).await.map_err(named("inbox begin"))
+        self.begin_message(request).await.map_err(named("inbox begin"))
     }
 
     async fn complete(
@@ -31,19 +31,13 @@ impl InboxStore for RedisStore {
         outcome: &JsonValue,
         remember_for: Millis,
     ) -> Result<Settled> {
-        let key = self.prefix.of(&ticket.source).inbox();
-        let place = Place { key: &key, field: ticket.key.as_str().as_bytes() };
-        let complete = |entry: Option<&InboxEntry>, now| {
-            InboxEntry::complete(entry, ticket, outcome, remember_for, now)
-        };
-        self.step(place, complete).await.map_err(named("inbox complete"))
+        let remember_for = remember_for.get().to_string();
+        let outcome = [remember_for, outcome.as_value().to_string()];
+        self.settle(ticket, &outcome).await.map_err(named("inbox complete"))
     }
 
     async fn abandon(&self, ticket: &Ticket) -> Result<Settled> {
-        let key = self.prefix.of(&ticket.source).inbox();
-        let place = Place { key: &key, field: ticket.key.as_str().as_bytes() };
-        let abandon = |entry: Option<&_>, _| InboxEntry::abandon(entry, ticket);
-        self.step(place, abandon).await.map_err(named("inbox abandon"))
+        self.settle(ticket, &[]).await.map_err(named("inbox abandon"))
     }
 
     /// Reads every entry of the source, some at a time.
@@ -53,6 +47,46 @@ impl InboxStore for RedisStore {
 }
 
 impl RedisStore {
+    async fn begin_message(&self, request: &BeginInbox) -> Result<Begun> {
+        let key = self.prefix.of(request.source()).inbox();
+        let args = [
+            self.clock(),
+            request.key().as_str().into(),
+            call_id(request.id()),
+            request.lease().get().to_string().into(),
+            Timestamp::MAX.as_millis().to_string().into(),
+        ];
+        let script = &self.scripts.inbox_begin;
+        let [word, found] = answer::exactly(self.on_key(&key, script, &args).await?)?;
+        Ok(match answer::text(word)?.as_str() {
+            "fresh" => Begun::Fresh(Ticket {
+                source: request.source().clone(),
+                key: request.key().clone(),
+                token: Token::new(answer::count(&found)?)?,
+            }),
+            "in progress" => Begun::InProgress { until: answer::instant(&found)? },
+            "done" => Begun::Done(json(&answer::present(found)?)?),
+            _ => return Err(unexpected()),
+        })
+    }
+
+    /// Completes a message, for so long and with this outcome, or gives it up.
+    async fn settle(&self, ticket: &Ticket, outcome: &[String]) -> Result<Settled> {
+        let key = self.prefix.of(&ticket.source).inbox();
+        let mut args = vec![
+            self.clock(),
+            ticket.key.as_str().into(),
+            ticket.token.get().to_string().into(),
+            Timestamp::MAX.as_millis().to_string().into(),
+        ];
+        args.extend(outcome.iter().map(|text| text.as_bytes().into()));
+        match self.on_key(&key, &self.scripts.inbox_settle, &args).await? {
+            Value::Int(1) => Ok(Settled::Done),
+            Value::Int(0) => Ok(Settled::Lost),
+            _ => Err(unexpected()),
+        }
+    }
+
     async fn forget(&self, source: &Source, grace: Millis) -> Result<u64> {
         let key = self.prefix.of(source).inbox();
         let now = sync_tracker_core::SyncStore::now(self).await?;
@@ -61,16 +95,13 @@ impl RedisStore {
             let (next, entries) = self.scan(&key, cursor).await?;
             let mut expired = Vec::new();
             for (field, entry) in entries {
-                if decode::<InboxEntry>(&entry)?.is_expired(grace, now) {
+                if until(&entry)?.plus(grace) < now {
                     expired.push((field, entry));
                 }
             }
             let removals = expired.into_iter().map(|(field, entry)| {
                 let key = &key;
-                async move {
-                    let place = Place { key, field: &field };
-                    self.swap_entry(place, entry, Vec::new()).await
-                }
+                async move { self.remove_entry(Place { key, field: &field }, entry).await }
             });
             let removed = try_join_all(removals).await?;
             forgotten += removed.into_iter().map(u64::from).sum::<u64>();
@@ -80,4 +111,14 @@ impl RedisStore {
             }
         }
     }
+}
+
+/// Until when an entry counts, as `InboxEntry::is_expired` takes it.
+fn until(entry: &[u8]) -> Result<Timestamp> {
+    let mut reader = Reader::new(entry);
+    let until = match (reader.next(), reader.next(), reader.next()) {
+        (Some(Item::Number(_)), Some(Item::Bytes(_)), Some(Item::Number(until))) => until,
+        _ => return Err(corrupt()),
+    };
+    Timestamp::from_millis(until).map_err(|_| corrupt())
 }

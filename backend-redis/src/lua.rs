@@ -17,6 +17,13 @@ pub(crate) const STATISTICS: &str = include_str!("lua/statistics.lua");
 pub(crate) const PAUSE: &str = include_str!("lua/pause.lua");
 pub(crate) const READ: &str = include_str!("lua/read.lua");
 pub(crate) const SWAP: &str = include_str!("lua/swap.lua");
+pub(crate) const INBOX: &str = include_str!("lua/inbox_head.lua");
+pub(crate) const INBOX_BEGIN: &str = include_str!("lua/inbox_begin.lua");
+pub(crate) const INBOX_SETTLE: &str = include_str!("lua/inbox_settle.lua");
+pub(crate) const CHECKPOINT: &str = include_str!("lua/checkpoint_head.lua");
+pub(crate) const CHECKPOINT_SAVE: &str = include_str!("lua/checkpoint_save.lua");
+pub(crate) const CHECKPOINT_RESET: &str = include_str!("lua/checkpoint_reset.lua");
+pub(crate) const HORIZON_RAISE: &str = include_str!("lua/horizon_raise.lua");
 
 /// Puts the places of fields for their names.
 pub(crate) fn fill(text: &str) -> String {

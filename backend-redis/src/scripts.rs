@@ -53,6 +53,11 @@ pub(crate) struct Scripts {
     pub(crate) pause: Script,
     pub(crate) read: Script,
     pub(crate) swap: Script,
+    pub(crate) inbox_begin: Script,
+    pub(crate) inbox_settle: Script,
+    pub(crate) checkpoint_save: Script,
+    pub(crate) checkpoint_reset: Script,
+    pub(crate) horizon_raise: Script,
 }
 
 impl Scripts {
@@ -70,6 +75,16 @@ impl Scripts {
             pause: Script::of(&[lua::HEAD, lua::CLOCK, lua::PAUSE]),
             read: Script::of(&[lua::HEAD, lua::CLOCK, lua::READ]),
             swap: Script::of(&[lua::HEAD, lua::SWAP]),
+            inbox_begin: Script::of(&[lua::HEAD, lua::CLOCK, lua::INBOX, lua::INBOX_BEGIN]),
+            inbox_settle: Script::of(&[lua::HEAD, lua::CLOCK, lua::INBOX, lua::INBOX_SETTLE]),
+            checkpoint_save: Script::of(&[
+                lua::HEAD,
+                lua::CLOCK,
+                lua::CHECKPOINT,
+                lua::CHECKPOINT_SAVE,
+            ]),
+            checkpoint_reset: Script::of(&[lua::HEAD, lua::CHECKPOINT, lua::CHECKPOINT_RESET]),
+            horizon_raise: Script::of(&[lua::HEAD, lua::HORIZON_RAISE]),
         }
     }
 
