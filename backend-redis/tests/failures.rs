@@ -10,8 +10,9 @@ use std::time::Duration;
 use redis::Value;
 use sync_tracker_core::rules::Success;
 use sync_tracker_core::{
-    Change, ErrorKind, ExternalId, Guard, Imported, Key, Survival, SyncRecord, SyncStore,
-    Timestamp, rules,
+    BeginInbox, Begun, Change, ChangeId, CheckpointStore, DedupeKey, ErrorKind, ExternalId,
+    Generation, Guard, Imported, InboxStore, JsonValue, Key, Millis, SaveCheckpoint, Saved,
+    StreamName, Survival, SyncRecord, SyncStore, Ticket, Timestamp, Token, Version, rules,
 };
 use sync_tracker_redis::{RedisOptions, RedisStore};
 
@@ -243,4 +244,168 @@ async fn of_tombstones_from_any_time_the_last_deleted_is_found() {
         assert_eq!(found.unwrap().as_ref(), Some(&record));
     }
     assert_eq!(store.verify().await.unwrap(), []);
+}
+
+/// Whether a change is refused for now, and nothing of it is there.
+async fn refused_for_now(store: &RedisStore, change: &Change) {
+    let refused = store.apply(&key(1), change).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused:?}");
+}
+
+/// Applies a change that was refused before, twice: it counts once.
+async fn applies_once(store: &RedisStore, change: &Change, revision: u64) {
+    for _ in 0..2 {
+        let outcome = store.apply(&key(1), change).await.unwrap();
+        assert_eq!(outcome.record().unwrap().revision.get(), revision);
+    }
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_server_that_loads_what_it_kept_is_not_ready() {
+    let slowly = ["--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024"];
+    let settings = ["--appendonly", "yes", "--appendfsync", "always"];
+    let debug = ["--enable-debug-command", "yes"];
+    let mut server = OwnServer::start(&[&slowly[..], &settings, &debug].concat());
+    let store = opened(&server).await;
+    let _ = store.apply(&key(1), &rules::created()).await.unwrap();
+    server.say("DEBUG POPULATE 10000 filler 100");
+    server.say("BGREWRITEAOF");
+    while {
+        let Value::BulkString(info) = server.say("INFO persistence") else { panic!() };
+        let info = String::from_utf8(info).unwrap();
+        info.contains("aof_rewrite_in_progress:1") || info.contains("aof_rewrite_scheduled:1")
+    } {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.begin_restart();
+    let change = rules::updated();
+    let mut codes = Vec::new();
+    let outcome = loop {
+        match store.apply(&key(1), &change).await {
+            Ok(outcome) => break outcome,
+            Err(error) => {
+                assert!(error.is_retryable(), "{error:?}");
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                codes.push((error.kind(), cause.unwrap_or_default()));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let is_loading = |(_, cause): &&(ErrorKind, String)| cause.starts_with("LOADING");
+    let loading: Vec<_> = codes.iter().filter(is_loading).collect();
+    assert!(!loading.is_empty(), "{codes:?}");
+    assert!(loading.iter().all(|(kind, _)| *kind == ErrorKind::Unavailable), "{loading:?}");
+    assert_eq!(outcome.record().unwrap().revision.get(), 2);
+    applies_once(&store, &change, 2).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_server_that_cannot_write_its_snapshot_takes_no_changes() {
+    let server = OwnServer::start(&["--save", "3600", "1"]);
+    let store = opened(&server).await;
+    let _ = store.apply(&key(1), &rules::created()).await.unwrap();
+    // There is no room for it at all.
+    std::fs::remove_dir_all(server.directory()).unwrap();
+    server.say("BGSAVE");
+    while {
+        let Value::BulkString(info) = server.say("INFO persistence") else { panic!() };
+        !String::from_utf8(info).unwrap().contains("rdb_last_bgsave_status:err")
+    } {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let change = rules::updated();
+    refused_for_now(&store, &change).await;
+    assert_eq!(store.get(&key(1)).await.unwrap().unwrap().revision.get(), 1);
+    assert_eq!(store.verify().await.unwrap(), []);
+    server.say("CONFIG SET stop-writes-on-bgsave-error no");
+    applies_once(&store, &change, 2).await;
+    std::fs::create_dir_all(server.directory()).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_server_that_has_too_few_replicas_takes_no_changes() {
+    let server = OwnServer::start(&[]);
+    let store = opened(&server).await;
+    let _ = store.apply(&key(1), &rules::created()).await.unwrap();
+    server.say("CONFIG SET min-replicas-to-write 1");
+    let change = rules::updated();
+    refused_for_now(&store, &change).await;
+    assert_eq!(store.get(&key(1)).await.unwrap().unwrap().revision.get(), 1);
+    assert_eq!(store.verify().await.unwrap(), []);
+    server.say("CONFIG SET min-replicas-to-write 0");
+    applies_once(&store, &change, 2).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_server_that_a_script_of_somebody_keeps_busy_is_not_ready() {
+    let server = OwnServer::start(&["--busy-reply-threshold", "50"]);
+    let store = opened(&server).await;
+    let _ = store.apply(&key(1), &rules::created()).await.unwrap();
+    let mut other = server.connect();
+    let endless = std::thread::spawn(move || {
+        let mut eval = redis::cmd("EVAL");
+        eval.arg("while true do end").arg(0).exec(&mut other)
+    });
+    let change = rules::updated();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    refused_for_now(&store, &change).await;
+    let refused = store.get(&key(1)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused:?}");
+    server.say("SCRIPT KILL");
+    assert!(endless.join().unwrap().is_err());
+    applies_once(&store, &change, 2).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn entries_that_are_none_are_corrupt_and_stay() {
+    let server = OwnServer::start(&[]);
+    let store = opened(&server).await;
+    let (shop, stream) = (key(1).source, StreamName::new("orders").unwrap());
+    let (span, value) = (Millis::new(1_000).unwrap(), JsonValue::new(1.into()).unwrap());
+    let dedupe = DedupeKey::new("1").unwrap();
+    let id = ChangeId::random();
+    let begin = BeginInbox::new(shop.clone(), dedupe.clone(), span, id).unwrap();
+    let ticket = Ticket { source: shop.clone(), key: dedupe, token: Token::new(1).unwrap() };
+    let (version, generation) = (Version::ZERO, Generation::ZERO);
+    let (source, of) = (shop.clone(), stream.clone());
+    let save = SaveCheckpoint { source, stream: of, value: value.clone(), version, generation, id };
+    for (poison, undone) in [
+        ("SET sync-tracker:{shop}:{} poison", "DEL sync-tracker:{shop}:{}"),
+        ("HSET sync-tracker:{shop}:{} {f} poison", "DEL sync-tracker:{shop}:{}"),
+    ] {
+        let say = |words: &str, key: &str, field: &str| {
+            server.say(&words.replace("{f}", field).replace("{}", key));
+        };
+        say(poison, "inbox", "1");
+        say(poison, "checkpoints", "orders");
+        let errors = [
+            store.begin(&begin).await.unwrap_err(),
+            store.complete(&ticket, &value, span).await.unwrap_err(),
+            store.abandon(&ticket).await.unwrap_err(),
+            store.forget_expired(&shop, span).await.unwrap_err(),
+            store.load(&shop, &stream).await.unwrap_err(),
+            store.save(&save).await.unwrap_err(),
+            store.reset(&shop, &stream, id).await.unwrap_err(),
+            store.checkpoints(&shop).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+        }
+        say(undone, "inbox", "1");
+        say(undone, "checkpoints", "orders");
+        server.say("HSET sync-tracker:{shop}:checkpoints \x01horizon poison");
+        let error = store.raise_horizon(&shop, Timestamp::now()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+        let error = store.horizon(&shop).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+        server.say("DEL sync-tracker:{shop}:checkpoints");
+    }
+    assert!(matches!(store.begin(&begin).await.unwrap(), Begun::Fresh(_)));
+    assert!(matches!(store.save(&save).await.unwrap(), Saved::Done(_)));
 }

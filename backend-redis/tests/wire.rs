@@ -12,8 +12,9 @@ use std::time::Duration;
 use sync_tracker_conformance::{Direction, FaultProxy, Trigger, WireFault};
 use sync_tracker_core::rules::{self, RetrySchedule};
 use sync_tracker_core::{
-    Change, ClaimId, ClaimRequest, ErrorKind, ExternalId, FailureNote, Filter, Key, Millis,
-    PageSize, Source, SyncStore,
+    BeginInbox, Begun, Change, ChangeId, CheckpointStore, ClaimId, ClaimRequest, DedupeKey,
+    ErrorKind, ExternalId, FailureNote, Filter, InboxStore, JsonValue, Key, Millis, PageSize,
+    SaveCheckpoint, Saved, Source, StreamName, SyncStore, Timestamp,
 };
 use sync_tracker_redis::{RedisOptions, RedisStore};
 
@@ -74,6 +75,36 @@ async fn a_call_is_one_round_trip() {
         store.claim(&request).await.unwrap()
     };
     assert_eq!(trips(&proxy, claim).await, 1);
+    let begin = async || {
+        let dedupe = DedupeKey::new(next.fetch_add(1, Ordering::Relaxed).to_string()).unwrap();
+        let lease = Millis::new(1_000).unwrap();
+        let request = BeginInbox::new(shop.clone(), dedupe, lease, ChangeId::random()).unwrap();
+        match store.begin(&request).await.unwrap() {
+            Begun::Fresh(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(trips(&proxy, begin).await, 1);
+    let (outcome, span) = (JsonValue::new(1.into()).unwrap(), Millis::new(1_000).unwrap());
+    let (done, given_up) = (begin().await, begin().await);
+    let complete = async || store.complete(&done, &outcome, span).await.unwrap();
+    assert_eq!(trips(&proxy, complete).await, 1);
+    let abandon = async || store.abandon(&given_up).await.unwrap();
+    assert_eq!(trips(&proxy, abandon).await, 1);
+    let stream = StreamName::new("orders").unwrap();
+    let save = async || {
+        let at = store.load(&shop, &stream).await.unwrap();
+        proxy.reset_counts();
+        let (source, stream, value) = (shop.clone(), stream.clone(), outcome.clone());
+        let (version, generation, id) = (at.version, at.generation, ChangeId::random());
+        let save = SaveCheckpoint { source, stream, value, version, generation, id };
+        assert!(matches!(store.save(&save).await.unwrap(), Saved::Done(_)));
+    };
+    assert_eq!(trips(&proxy, save).await, 1);
+    let reset = async || store.reset(&shop, &stream, ChangeId::random()).await.unwrap();
+    assert_eq!(trips(&proxy, reset).await, 1);
+    let raise = async || store.raise_horizon(&shop, Timestamp::now()).await.unwrap();
+    assert_eq!(trips(&proxy, raise).await, 1);
     let statistics = async || store.statistics(&shop).await.unwrap();
     assert_eq!(trips(&proxy, statistics).await, 1);
     let batch = async || {

@@ -106,7 +106,7 @@ pub(crate) const COMMANDS: &str = "+eval +evalsha +hdel +hget +hgetall +hmget +h
     +time +zadd +zcard +zcount +zlexcount +zrange +zrem";
 
 /// What a user of a cluster has to be allowed besides.
-pub(crate) const CLUSTER_COMMANDS: &str = "+asking +cluster|slots +ping";
+pub(crate) const CLUSTER_COMMANDS: &str = "+asking +cluster|slots";
 
 /// Makes a user that may do what it has to, and no more.
 pub(crate) fn make_user(server: &str, name: &str, password: &str, commands: &str) {

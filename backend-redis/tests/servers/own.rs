@@ -1,7 +1,7 @@
 //! Servers of a test's own, for what others must not notice.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -84,9 +84,19 @@ impl OwnServer {
 
     /// Ends the server as by power, and starts it again on what it kept.
     pub(crate) fn restart(&mut self) {
+        self.begin_restart();
+        self.wait();
+    }
+
+    /// The same, without waiting until it has loaded what it kept.
+    pub(crate) fn begin_restart(&mut self) {
         self.end();
         self.child = run(&self.directory, self.port, &self.settings);
-        self.wait();
+    }
+
+    /// Where it keeps what it keeps.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     fn wait(&self) {

@@ -21,7 +21,7 @@ postgres_program() {
 
 postgres_needs() {
     postgres_program initdb >/dev/null || needs_package postgresql "the PostgreSQL server"
-    has_command openssl || needs_package openssl "the certificate of the PostgreSQL server"
+    has_command openssl || needs_package openssl "the certificates of the servers"
 }
 
 postgres_is_healthy() {
@@ -74,22 +74,11 @@ postgres_make_data() {
         >"$STATE_DIR/postgres/initdb.log" 2>&1
 }
 
-# An authority of its own, and a certificate by it for the address that the server listens on.
 postgres_make_certificates() {
-    local dir=$STATE_DIR/postgres home=$STATE_DIR/postgres/home
-    {
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 30 \
-            -subj "/CN=test authority" -keyout "$dir/authority.key" -out "$dir/authority.crt"
-        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj "/CN=127.0.0.1" \
-            -keyout "$dir/server.key" -out "$dir/server.csr"
-        openssl x509 -req -in "$dir/server.csr" -CA "$dir/authority.crt" \
-            -CAkey "$dir/authority.key" -CAcreateserial -days 30 -out "$dir/server.crt" \
-            -extfile <(echo "subjectAltName = IP:127.0.0.1, DNS:localhost")
-    } >"$dir/openssl.log" 2>&1
-    chmod 644 -- "$dir/authority.crt"
-    local file
+    local home=$STATE_DIR/postgres/home file
+    make_certificates postgres
     for file in server.crt server.key; do
-        "${AS_POSTGRES[@]}" tee -- "$home/$file" <"$dir/$file" >/dev/null
+        "${AS_POSTGRES[@]}" tee -- "$home/$file" <"$STATE_DIR/postgres/$file" >/dev/null
         "${AS_POSTGRES[@]}" chmod 600 -- "$home/$file"
     done
 }

@@ -17,6 +17,7 @@ redis_program() {
 }
 
 redis_needs() {
+    has_command openssl || needs_package openssl "the certificates of the servers"
     if redis_program >/dev/null && has_command redis-cli; then return; fi
     needs_package redis-tools "the Redis server and client, without Debian's service"
 }
@@ -25,11 +26,16 @@ redis_cluster_needs() { redis_needs; }
 redis_sentinel_needs() { redis_needs; }
 
 redis_start() {
-    local base
-    base=$(choose_base redis 1)
-    redis_launch redis node $((base + 1))
+    local base dir=$STATE_DIR/redis
+    base=$(choose_base redis 1 2)
+    make_certificates redis
+    redis_launch redis node $((base + 1)) "tls-port $((base + 2))" "tls-auth-clients no" \
+        "tls-cert-file $dir/server.crt" "tls-key-file $dir/server.key" \
+        "tls-ca-cert-file $dir/authority.crt"
     wait_until 30 redis redis_is_healthy
-    publish redis "SYNC_TRACKER_REDIS_URL=redis://127.0.0.1:$((base + 1))/"
+    publish redis "SYNC_TRACKER_REDIS_URL=redis://127.0.0.1:$((base + 1))/" \
+        "SYNC_TRACKER_REDIS_TLS_URL=rediss://127.0.0.1:$((base + 2))/" \
+        "SYNC_TRACKER_REDIS_TLS_AUTHORITY=$dir/authority.crt"
 }
 
 redis_is_healthy() { redis_answers $(($(base_of redis) + 1)); }
