@@ -21,7 +21,6 @@ use crate::answer::{timed, with_time};
 use crate::compose::{BATCH_CALLS, Composed, Write, compose};
 use crate::document::decode;
 use crate::error::{self, Effect, STORE, unexpected};
-use crate::server::Failed;
 use crate::store::MongoStore;
 use crate::value::{self, change_id};
 
@@ -134,26 +133,16 @@ impl MongoStore {
         (item, self.apply_one(item.key, item.change).await)
     }
 
-    /// Sends an `update` command: once more if it fails, which is harmless, since no change is
-    /// applied twice.
     async fn write_all(&self, updates: RawArrayBuf) -> Result<Written> {
         let command = self.update_command(updates)?;
-        let first = match self.write_once(command.clone()).await {
-            Err(Failed::Refused(cause)) => error::sent(&cause, Effect::Write),
-            Err(late) => return Err(late.into_error(Effect::Write)),
-            Ok(Err(incomplete)) => incomplete,
-            Ok(Ok(written)) => return Ok(written),
-        };
-        if !first.is_retryable() {
-            return Err(first);
+        let database = self.database.clone();
+        let write = async move { database.run_raw_command(command).await };
+        let answer = self.run(Effect::Write, write).await;
+        let answer = answer.map_err(|failed| failed.into_error(Effect::Write))?;
+        if answer.contains_key("writeConcernError") {
+            return Err(error::unacknowledged());
         }
-        match self.write_once(command).await {
-            Ok(Ok(written)) => Ok(written),
-            // It may have been carried out the first time.
-            _ if first.kind() == ErrorKind::Unknown => Err(first),
-            Ok(Err(incomplete)) => Err(incomplete),
-            Err(failed) => Err(failed.into_error(Effect::Write)),
-        }
+        Written::read(&answer)
     }
 
     fn update_command(&self, updates: RawArrayBuf) -> Result<RawDocumentBuf> {
@@ -164,17 +153,6 @@ impl MongoStore {
         let concern = serialize_to_raw_document_buf(&self.write_concern);
         command.append(cstr!("writeConcern"), concern.map_err(error::unsendable)?);
         Ok(command)
-    }
-
-    /// The error within is that of a command that was carried out, and is not acknowledged.
-    async fn write_once(&self, command: RawDocumentBuf) -> Result<Result<Written>, Failed> {
-        let database = self.database.clone();
-        let write = async move { database.run_raw_command(command).await };
-        let answer = self.run(Effect::Write, write).await?;
-        if answer.contains_key("writeConcernError") {
-            return Ok(Err(error::unacknowledged()));
-        }
-        Ok(Written::read(&answer))
     }
 
     /// Records with the server's time, after a write that may have changed them.

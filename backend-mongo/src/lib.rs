@@ -1,7 +1,8 @@
 //! The MongoDB store of sync-tracker: for services that have a MongoDB replica set already.
 //!
 //! It is written for MongoDB 6.0 and newer, and tested with 6.0. It keeps records, an inbox and
-//! checkpoints in a collection of its own, one document for each.
+//! checkpoints in collections of their own, and changes records within transactions of the
+//! application. A standalone will do for development.
 //!
 //! ```no_run
 //! use sync_tracker_core::Tracker;
