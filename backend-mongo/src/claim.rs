@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::try_join3;
-use mongodb::bson::{Bson, bson, doc};
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, Document, bson, doc};
 use sync_tracker_core::{
     Applied, Change, ChangeId, ClaimId, ClaimRequest, Claimed, Outcome, Result, SyncRecord,
-    SyncStore, claim_order,
+    claim_order,
 };
 
 use crate::answer::timed;
@@ -16,20 +16,25 @@ use crate::document::decode;
 use crate::error::Effect;
 use crate::expression::Now;
 use crate::list::{due_now, filtered, not_reserved};
+use crate::pauses::lasting;
 use crate::store::MongoStore;
-use crate::value::{change_id, key};
+use crate::value::{change_id, key, whole, whole_u32};
+
+/// What a claim finds.
+#[derive(Default)]
+struct Candidates {
+    /// Granted before, by a call whose answer was lost.
+    granted: Vec<SyncRecord>,
+    due: Vec<SyncRecord>,
+}
 
 impl MongoStore {
     pub(crate) async fn claim_due(&self, request: &ClaimRequest) -> Result<Claimed> {
         let change = request.change();
         let now = self.now_of_call();
-        let live = self.find(filtered(&request.granted(), None, now), doc! { "_id": 1 }, None);
-        let due = self.due(request, &change, now);
-        let (mut granted, due, paused) =
-            try_join3(live, due, self.paused(request.source())).await?;
+        let Candidates { mut granted, due } = self.candidates(request, &change, now).await?;
         granted.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
         granted.truncate(request.limit());
-        let due = if paused.is_some() { Vec::new() } else { due };
         let selected = request.select(granted.len(), &due);
         let taken = self.take(&selected, &change, request.claim_id()).await?;
         let mut claimed = Claimed::default();
@@ -37,22 +42,60 @@ impl MongoStore {
         Ok(claimed)
     }
 
-    /// Records that may be taken, the one due longest first: one more than are asked for, since a
-    /// lease that ran out may stand before them.
-    async fn due(
+    /// What may be taken, the one due longest first: one more than are asked for, since a lease that
+    /// ran out may stand before them. With it, in the same command, the live leases of the claim, and
+    /// whether the source is paused.
+    async fn candidates(
         &self,
         request: &ClaimRequest,
         change: &Change,
         now: Now,
-    ) -> Result<Vec<SyncRecord>> {
+    ) -> Result<Candidates> {
         let mut all: Vec<Bson> = vec![
             bson!({ "_id.source": request.source().as_str() }),
             not_reserved(),
             bson!({ "recent_changes": { "$ne": change_id(change.id()) } }),
         ];
         all.extend(due_now(now));
-        let order = doc! { "due_at": 1, "_id": 1 };
-        self.find(doc! { "$and": all }, order, Some(request.limit() + 1)).await
+        let granted = filtered(&request.granted(), None, now);
+        let pause = lasting(request.source(), now);
+        let pipeline = vec![
+            doc! { "$match": { "$and": all } },
+            doc! { "$sort": { "due_at": 1, "_id": 1 } },
+            doc! { "$limit": whole(request.limit() + 1) },
+            doc! { "$unionWith": {
+                "coll": self.records.name(),
+                "pipeline": [{ "$match": granted }, { "$set": { "granted": true } }],
+            } },
+            doc! { "$unionWith": {
+                "coll": self.pauses.name(),
+                "pipeline": [{ "$match": pause }, { "$project": { "paused": { "$literal": true } } }],
+            } },
+        ];
+        let records = self.records.clone();
+        // One batch for all that there can be.
+        let most = whole_u32(2 * request.limit() + 3);
+        let read = async move {
+            let read = records.aggregate(pipeline).batch_size(most);
+            read.await?.try_collect::<Vec<Document>>().await
+        };
+        let found = self.run(Effect::None, read).await;
+        let found = found.map_err(|failed| failed.into_error(Effect::None))?;
+        let mut candidates = Candidates::default();
+        let mut is_paused = false;
+        for document in &found {
+            if document.contains_key("paused") {
+                is_paused = true;
+            } else if document.contains_key("granted") {
+                candidates.granted.push(decode(document)?);
+            } else {
+                candidates.due.push(decode(document)?);
+            }
+        }
+        if is_paused {
+            candidates.due.clear();
+        }
+        Ok(candidates)
     }
 
     /// Takes records by one update of all and one read of what it did, in their order; without those

@@ -96,6 +96,7 @@ impl MongoStore {
             let collection = match entries {
                 Entries::Inbox => self.inbox.clone(),
                 Entries::Checkpoints => self.checkpoints.clone(),
+                Entries::Pauses => self.pauses.clone(),
             };
             let (id, update) = (id.clone(), update.clone());
             let step = async move {
@@ -123,6 +124,7 @@ const TRIES: u32 = 8;
 pub(crate) enum Entries {
     Inbox,
     Checkpoints,
+    Pauses,
 }
 
 fn of_message(source: &Source, key: &str) -> Document {

@@ -31,6 +31,7 @@ mod inbox;
 mod indexes;
 mod list;
 mod options;
+mod pauses;
 mod rename;
 mod server;
 mod statistics;

@@ -167,6 +167,7 @@ impl MongoOptions {
         let store = MongoStore {
             records: named(&self.collection),
             inbox: named(&format!("{}.inbox", self.collection)),
+            pauses: named(&format!("{}.pauses", self.collection)),
             checkpoints: named(&format!("{}.checkpoints", self.collection)),
             client,
             database,

@@ -9,9 +9,9 @@ use mongodb::error::Error as DriverError;
 use mongodb::options::WriteConcern;
 use mongodb::{Client, Collection, Database};
 use sync_tracker_core::{
-    Change, ClaimRequest, Claimed, Cursor, Durability, EntityRef, EntityType, Error, ExternalId,
-    Filter, Guard, Imported, Key, Outcome, Page, PageSize, Removal, Renamed, Result, Source,
-    Statistics, StoreClock, SyncRecord, SyncStore, Timestamp,
+    Change, ClaimRequest, Claimed, Cursor, Discrepancy, Durability, EntityRef, EntityType, Error,
+    ExternalId, Filter, Guard, Imported, Key, Outcome, Page, PageSize, Pause, PauseRequest,
+    Removal, Renamed, Result, Source, Statistics, StoreClock, SyncRecord, SyncStore, Timestamp,
 };
 
 use crate::error::{Effect, STORE, unexpected};
@@ -31,6 +31,7 @@ pub struct MongoStore {
     pub(crate) records: Collection<Document>,
     pub(crate) inbox: Collection<Document>,
     pub(crate) checkpoints: Collection<Document>,
+    pub(crate) pauses: Collection<Document>,
     pub(crate) deadline: Duration,
     pub(crate) write_concern: WriteConcern,
     pub(crate) clock: StoreClock,
@@ -73,6 +74,7 @@ impl MongoStore {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl SyncStore for MongoStore {
     async fn apply(&self, key: &Key, change: &Change) -> Result<Outcome> {
         let applied = self.apply_one(key, change).await;
@@ -130,6 +132,18 @@ impl SyncStore for MongoStore {
         self.claim_due(request).await.map_err(named("claim"))
     }
 
+    async fn pause(&self, source: &Source, request: &PauseRequest) -> Result<()> {
+        self.begin_pause(source, request).await.map_err(named("pause"))
+    }
+
+    async fn resume(&self, source: &Source) -> Result<()> {
+        self.end_pause(source).await.map_err(named("resume"))
+    }
+
+    async fn paused(&self, source: &Source) -> Result<Option<Pause>> {
+        self.lasting_pause(source).await.map_err(named("paused"))
+    }
+
     async fn now(&self) -> Result<Timestamp> {
         self.server_time().await.map_err(named("now"))
     }
@@ -150,6 +164,11 @@ impl SyncStore for MongoStore {
     async fn records_of(&self, entity: &EntityRef) -> Result<Vec<SyncRecord>> {
         let found = self.find(of_entity(entity), by_source(), None).await;
         found.map_err(named("records of"))
+    }
+
+    async fn verify(&self) -> Result<Vec<Discrepancy>> {
+        // The server's own indexes are all there are.
+        sync_tracker_core::verify(self).await
     }
 
     async fn durability(&self) -> Result<Durability> {
