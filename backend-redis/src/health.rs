@@ -3,7 +3,8 @@
 use redis::Value;
 use sync_tracker_core::{Durability, Error, ErrorKind, Result, Survival};
 
-use crate::error::STORE;
+use crate::error::{Effect, STORE};
+use crate::server::Call;
 use crate::store::RedisStore;
 
 impl RedisStore {
@@ -20,7 +21,25 @@ impl RedisStore {
                 return Err(Error::new(ErrorKind::Unsupported, message).in_store(STORE));
             }
         }
-        Ok(())
+        self.check_rights().await
+    }
+
+    /// Refuses a user who may not do all that scripts do: one who may do some of it would write
+    /// half a change. A server that takes no writes now says nothing about rights.
+    async fn check_rights(&self) -> Result<()> {
+        let keys = [self.prefix.rights()];
+        let script = &self.scripts.rights;
+        let call = Call { script, keys: &keys, args: &[], effect: Effect::None };
+        match self.server.call(call).await {
+            // Within a script a missing right has no code of its own.
+            Err(error) if error.kind() == ErrorKind::Internal => {
+                let message = "the user may not do all that the store does";
+                let refused = Error::new(ErrorKind::Unsupported, message);
+                Err(refused.in_store(STORE).caused_by(error))
+            }
+            Err(error) if !error.is_retryable() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// By the settings of every master, if the user may read them.

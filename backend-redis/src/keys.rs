@@ -23,6 +23,11 @@ impl Prefix {
         format!("{}:{}", self.0, if reserved { "reserved-sources" } else { "sources" })
     }
 
+    /// A key that never has anything.
+    pub(crate) fn rights(&self) -> String {
+        format!("{}:rights", self.0)
+    }
+
     /// The keys of a source, which all are in one slot, that of their hash tag.
     pub(crate) fn of(&self, source: &Source) -> SourceKeys {
         let mut tag = String::with_capacity(source.as_str().len());

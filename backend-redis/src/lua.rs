@@ -17,6 +17,7 @@ pub(crate) const STATISTICS: &str = include_str!("lua/statistics.lua");
 pub(crate) const PAUSE: &str = include_str!("lua/pause.lua");
 pub(crate) const READ: &str = include_str!("lua/read.lua");
 pub(crate) const SWAP: &str = include_str!("lua/swap.lua");
+pub(crate) const RIGHTS: &str = include_str!("lua/rights.lua");
 pub(crate) const INBOX: &str = include_str!("lua/inbox_head.lua");
 pub(crate) const INBOX_BEGIN: &str = include_str!("lua/inbox_begin.lua");
 pub(crate) const INBOX_SETTLE: &str = include_str!("lua/inbox_settle.lua");

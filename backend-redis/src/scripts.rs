@@ -53,6 +53,7 @@ pub(crate) struct Scripts {
     pub(crate) pause: Script,
     pub(crate) read: Script,
     pub(crate) swap: Script,
+    pub(crate) rights: Script,
     pub(crate) inbox_begin: Script,
     pub(crate) inbox_settle: Script,
     pub(crate) checkpoint_save: Script,
@@ -75,6 +76,7 @@ impl Scripts {
             pause: Script::of(&[lua::HEAD, lua::CLOCK, lua::PAUSE]),
             read: Script::of(&[lua::HEAD, lua::CLOCK, lua::READ]),
             swap: Script::of(&[lua::HEAD, lua::SWAP]),
+            rights: Script::of(&[lua::HEAD, lua::RIGHTS]),
             inbox_begin: Script::of(&[lua::HEAD, lua::CLOCK, lua::INBOX, lua::INBOX_BEGIN]),
             inbox_settle: Script::of(&[lua::HEAD, lua::CLOCK, lua::INBOX, lua::INBOX_SETTLE]),
             checkpoint_save: Script::of(&[

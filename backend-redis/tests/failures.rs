@@ -224,6 +224,32 @@ async fn a_password_shows_nowhere() {
     assert!(!format!("{wrong:?} {wrong}").contains("hunter2"));
 }
 
+/// One who may do half of what a script does would leave half of a change.
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_user_who_lacks_one_right_is_refused_when_the_store_is_opened() {
+    let server = OwnServer::start(&[]);
+    let open = async |commands: &str| {
+        servers::make_user(&server.url(), "app", "secret", commands);
+        let url = format!("redis://app:secret@127.0.0.1:{}/", server.port);
+        RedisOptions::from_url(&url).unwrap().prefix("test-rights").open().await
+    };
+    open(servers::COMMANDS).await.unwrap();
+    for lacking in servers::COMMANDS.split_whitespace().filter(|it| *it != "+eval") {
+        let commands = servers::COMMANDS.replace(&format!("{lacking} "), "");
+        let commands = commands.trim_end_matches(lacking);
+        let refused = open(commands).await.expect_err(lacking);
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{lacking}: {refused:?}");
+    }
+    server.say("SCRIPT FLUSH");
+    let refused = open(&servers::COMMANDS.replace("+eval ", "")).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused:?}");
+    assert_eq!(server.say("DBSIZE"), Value::Int(0));
+    // Nor does it keep anybody from a server that is full.
+    server.say("CONFIG SET maxmemory 1");
+    open(servers::COMMANDS).await.unwrap();
+}
+
 /// A script reckons in doubles, which end where some sums of instants begin.
 #[tokio::test]
 #[ignore = "needs redis-server"]
