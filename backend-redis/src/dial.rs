@@ -15,6 +15,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::{self, Effect};
 
+/// How long it is waited for a connection at least, if the deadline is not before. Else it is a
+/// quarter of what a call may take: nothing was sent, and another server may be the master by now.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Whom to call.
 pub(crate) enum Number {
     /// The server itself.
@@ -219,7 +223,8 @@ impl Line {
         if let (number, Some(connection)) = self.current() {
             return Ok((number, connection));
         }
-        let dialled = timeout_at(deadline, async {
+        let patience = (limit / 4).max(LEAST_PATIENCE).min(limit);
+        let dialled = timeout_at(deadline.min(Instant::now() + patience), async {
             let mut number = self.number.lock().await;
             if let (number, Some(connection)) = self.current() {
                 return Ok((number, connection));
@@ -231,7 +236,7 @@ impl Line {
         });
         match dialled.await {
             Ok(dialled) => dialled.map_err(|cause| error::connecting(&cause)),
-            Err(_) => Err(error::late(limit, Effect::None)),
+            Err(_) => Err(error::late(patience, Effect::None)),
         }
     }
 
