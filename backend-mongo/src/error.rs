@@ -236,6 +236,11 @@ pub(crate) fn late(limit: Duration, effect: Effect) -> Error {
     error(effect.without_answer(), &format!("no answer within {limit:?}"))
 }
 
+/// All connections were busy until the deadline had passed, and nothing was sent.
+pub(crate) fn no_turn(limit: Duration) -> Error {
+    error(ErrorKind::Unavailable, &format!("no connection was free within {limit:?}"))
+}
+
 /// The task of a call is gone, and with it the runtime.
 pub(crate) fn gone(effect: Effect) -> Error {
     error(effect.without_answer(), "the runtime was shut down")

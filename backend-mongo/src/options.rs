@@ -1,6 +1,7 @@
 //! How a store is opened.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Client;
@@ -10,6 +11,7 @@ use mongodb::options::{
     SelectionCriteria, WriteConcern,
 };
 use sync_tracker_core::{Error, Result, StoreClock};
+use tokio::sync::Semaphore;
 
 use crate::error;
 use crate::server::SentAgain;
@@ -18,6 +20,9 @@ use crate::store::MongoStore;
 /// How often the driver looks after servers, whatever the deadline. It cannot do so more often.
 const MIN_HEARTBEAT: Duration = Duration::from_millis(500);
 const MAX_HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// How many connections the driver has unless it is told.
+const CONNECTIONS: usize = 10;
 
 /// How to open a store: where it is, and what it is called there.
 ///
@@ -132,9 +137,16 @@ impl MongoOptions {
         options.server_selection_timeout.get_or_insert(self.deadline.mul_f64(0.8));
         // Connections that fell silent are given up when the server's heartbeat is missed.
         options.connect_timeout.get_or_insert(self.deadline);
-        options.heartbeat_freq.get_or_insert(self.deadline.clamp(MIN_HEARTBEAT, MAX_HEARTBEAT));
+        // And a server that was given up without need is found again while it is waited for.
+        let heartbeat = self.deadline.mul_f64(0.5).clamp(MIN_HEARTBEAT, MAX_HEARTBEAT);
+        options.heartbeat_freq.get_or_insert(heartbeat);
+        let connections = match options.max_pool_size {
+            None => CONNECTIONS,
+            Some(0) => Semaphore::MAX_PERMITS,
+            Some(most) => usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS),
+        };
         let client = Client::with_options(options).map_err(|cause| error::options(&cause))?;
-        self.open_with(client, SentAgain::Never).await
+        self.open_with(client, SentAgain::Never, connections).await
     }
 
     /// Opens the store on a client of the application's, which is used as it is but for the
@@ -145,10 +157,16 @@ impl MongoOptions {
     ///
     /// As [`open`](Self::open).
     pub async fn open_on(self, client: Client) -> Result<MongoStore> {
-        self.open_with(client, SentAgain::ByDriver).await
+        // How many connections it has is not told.
+        self.open_with(client, SentAgain::ByDriver, Semaphore::MAX_PERMITS).await
     }
 
-    async fn open_with(self, client: Client, sent_again: SentAgain) -> Result<MongoStore> {
+    async fn open_with(
+        self,
+        client: Client,
+        sent_again: SentAgain,
+        connections: usize,
+    ) -> Result<MongoStore> {
         let named = self.client.default_database.as_deref();
         let database = self.database.as_deref().or(named).unwrap_or(Self::DEFAULT_DATABASE);
         check_name("database", database)?;
@@ -175,6 +193,7 @@ impl MongoOptions {
             write_concern: self.write_concern,
             clock: self.clock,
             sent_again,
+            turns: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
         };
         if self.migrate {
             let migrated = store.migrate().await;

@@ -1,10 +1,12 @@
 //! Commands: to the server and back, within the deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::error::Error as DriverError;
 use sync_tracker_core::{Error, Result};
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::{self, Effect};
 
@@ -53,14 +55,24 @@ impl Failed {
     }
 }
 
-/// Waits for a command, no longer than the deadline. It runs on when nobody waits any more: the
-/// driver's state would not survive if it were dropped midway.
+/// Waits for a command, no longer than the deadline, its turn included. Once it has begun it runs on
+/// when nobody waits any more: the driver's state would not survive if it were dropped midway.
 pub(crate) async fn run<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
     deadline: Duration,
     effect: Effect,
     command: impl Future<Output = Result<T, DriverError>> + Send + 'static,
 ) -> Result<T, Failed> {
-    match timeout(deadline, tokio::spawn(command)).await {
+    let until = Instant::now() + deadline;
+    // The driver's own queue for a connection cannot be left again.
+    let Ok(Ok(turn)) = timeout_at(until, Arc::clone(turns).acquire_owned()).await else {
+        return Err(Failed::Late(error::no_turn(deadline)));
+    };
+    let command = async move {
+        let _turn = turn;
+        command.await
+    };
+    match timeout_at(until, tokio::spawn(command)).await {
         Ok(Ok(answer)) => answer.map_err(Failed::Refused),
         Ok(Err(_)) => Err(Failed::Late(error::gone(effect))),
         Err(_) => Err(Failed::Late(error::late(deadline, effect))),

@@ -1,6 +1,7 @@
 //! The store.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use sync_tracker_core::{
     ExternalId, Filter, Guard, Imported, Key, Outcome, Page, PageSize, Pause, PauseRequest,
     Removal, Renamed, Result, Source, Statistics, StoreClock, SyncRecord, SyncStore, Timestamp,
 };
+use tokio::sync::Semaphore;
 
 use crate::error::{Effect, STORE, unexpected};
 use crate::list::{by_source, of_entity};
@@ -36,6 +38,8 @@ pub struct MongoStore {
     pub(crate) write_concern: WriteConcern,
     pub(crate) clock: StoreClock,
     pub(crate) sent_again: SentAgain,
+    /// As many as there are connections.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 /// Names what was asked in an error.
@@ -56,7 +60,7 @@ impl MongoStore {
         effect: Effect,
         command: impl Future<Output = Result<T, DriverError>> + Send + 'static,
     ) -> Result<T, Failed> {
-        let answer = server::run(self.deadline, effect, command).await;
+        let answer = server::run(&self.turns, self.deadline, effect, command).await;
         answer.map_err(|failed| failed.after(self.sent_again, effect))
     }
 

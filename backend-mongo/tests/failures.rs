@@ -221,15 +221,15 @@ async fn many_calls_share_few_connections_and_all_are_answered() {
     let mut client = ClientOptions::parse(url()).await.unwrap();
     client.max_pool_size = Some(2);
     let options = MongoOptions::from_options(client).database(database.name());
-    let store = options.open().await.unwrap();
-    let calls = (0..400).map(|call| {
+    let store = options.deadline(Duration::from_secs(60)).open().await.unwrap();
+    let calls = (0..100).map(|call| {
         let store = store.clone();
-        async move { store.apply(&key(call % 20), &counted()).await.map(|it| it.is_applied()) }
+        async move { store.apply(&key(call % 5), &counted()).await.map(|it| it.is_applied()) }
     });
     for applied in futures_util::future::join_all(calls).await {
         assert!(applied.unwrap());
     }
-    for id in 0..20 {
+    for id in 0..5 {
         assert_eq!(store.get(&key(id)).await.unwrap().unwrap().attempts, 20);
     }
 }
@@ -241,8 +241,8 @@ async fn calls_that_are_dropped_give_their_connections_back() {
     let mut client = ClientOptions::parse(url()).await.unwrap();
     client.max_pool_size = Some(2);
     let options = MongoOptions::from_options(client).database(database.name());
-    let store = options.deadline(Duration::from_secs(5)).open().await.unwrap();
-    for round in 0..500_u64 {
+    let store = options.open().await.unwrap();
+    for round in 0..200_u64 {
         let (key, change) = (key(round % 10), rules::updated());
         let call = store.apply(&key, &change);
         // Each time at another place.
@@ -276,4 +276,31 @@ async fn a_record_that_would_grow_beyond_a_document_is_refused_as_a_whole() {
     let refused = store.apply(&key(1), &change).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused:?}");
     assert_eq!(attempts(&store).await, 1);
+}
+
+#[tokio::test]
+#[ignore = "needs mongod"]
+async fn a_call_that_no_connection_was_free_for_did_nothing_and_waits_for_nobody_when_dropped() {
+    let server = OwnServer::alone(&TEST_COMMANDS).await;
+    let sound = options(&server).await.open().await.unwrap();
+    assert!(sound.apply(&key(1), &counted()).await.unwrap().is_applied());
+    let mut client = ClientOptions::parse(server.url()).await.unwrap();
+    client.max_pool_size = Some(1);
+    let narrow = MongoOptions::from_options(client).deadline(Duration::from_millis(500));
+    let narrow = narrow.open().await.unwrap();
+    assert_eq!(attempts(&narrow).await, 1);
+    let slow = doc! { "blockConnection": true, "blockTimeMS": 2_000 };
+    server.fail(doc! { "times": 1 }, slow).await;
+    let (first, before) = (counted(), sound.get(&key(1)).await.unwrap().unwrap());
+    assert_eq!(kind(narrow.apply(&key(1), &first).await), ErrorKind::Unknown);
+    assert_eq!(kind(narrow.apply(&key(1), &counted()).await), ErrorKind::Unavailable);
+    for _ in 0..100 {
+        let (key, change) = (key(1), rules::updated());
+        let dropped = narrow.apply(&key, &change);
+        assert!(tokio::time::timeout(Duration::from_millis(1), dropped).await.is_err());
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let repeated = narrow.apply(&key(1), &first).await.unwrap();
+    assert_eq!(repeated.record().unwrap().attempts, 2);
+    assert_eq!(repeated.record().unwrap().revision, before.revision, "it was not sent");
 }
