@@ -27,14 +27,14 @@ redis_sentinel_needs() { redis_needs; }
 
 redis_start() {
     local base dir=$STATE_DIR/redis
-    base=$(choose_base redis 1 2)
+    base=$(choose_base redis 1 5)
     make_certificates redis
-    redis_launch redis node $((base + 1)) "tls-port $((base + 2))" "tls-auth-clients no" \
+    redis_launch redis node $((base + 1)) "tls-port $((base + 5))" "tls-auth-clients no" \
         "tls-cert-file $dir/server.crt" "tls-key-file $dir/server.key" \
         "tls-ca-cert-file $dir/authority.crt"
     wait_until 30 redis redis_is_healthy
     publish redis "SYNC_TRACKER_REDIS_URL=redis://127.0.0.1:$((base + 1))/" \
-        "SYNC_TRACKER_REDIS_TLS_URL=rediss://127.0.0.1:$((base + 2))/" \
+        "SYNC_TRACKER_REDIS_TLS_URL=rediss://127.0.0.1:$((base + 5))/" \
         "SYNC_TRACKER_REDIS_TLS_AUTHORITY=$dir/authority.crt"
 }
 
