@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A server that has a process for each connection, as PostgreSQL has.
+/// A server that is one process, or has one for each connection, as PostgreSQL has.
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
     parent: u32,
@@ -22,6 +22,15 @@ impl Server {
         }
         let server = Self { parent: field("PPid:")?.trim().parse().ok()? };
         server.times().map(|_| server)
+    }
+
+    /// The server that is a process of this name; `None` if it is not on this machine.
+    #[must_use]
+    pub fn alone(process: u32, name: &str) -> Option<Self> {
+        let status = fs::read_to_string(of_process(process, "status")).ok()?;
+        let found = status.lines().find_map(|line| line.strip_prefix("Name:"))?.trim();
+        let server = Self { parent: process };
+        (found == name && server.times().is_some()).then_some(server)
     }
 
     /// Processor time of each of its processes. What others let it do counts, too.
@@ -67,6 +76,7 @@ mod tests {
     #[test]
     fn a_process_that_is_not_called_so_belongs_to_no_server() {
         assert!(Server::of(std::process::id(), "no server is called so").is_none());
+        assert!(Server::alone(std::process::id(), "no server is called so").is_none());
     }
 
     #[test]

@@ -86,3 +86,13 @@ fn the_mongo_store_is_measured_beside_code_by_hand_and_its_bytes_are_counted() {
     assert_compared(&results, 3);
     assert_named(&results, "ours: records");
 }
+
+#[test]
+#[ignore = "needs SYNC_TRACKER_REDIS_URL"]
+fn the_redis_store_is_measured_beside_code_by_hand_and_its_bytes_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = run("redis", &folder);
+    // The fourth does nothing but round trips.
+    assert_compared(&results, 4);
+    assert_named(&results, "ours: {shop}:r");
+}

@@ -6,6 +6,7 @@ mod field;
 mod memory;
 mod mongo;
 mod postgres;
+mod redis;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -82,6 +83,8 @@ enum Store {
     Mongo,
     /// On the server that SYNC_TRACKER_POSTGRES_URL names, in schemas of its own.
     Postgres,
+    /// On the server that SYNC_TRACKER_REDIS_URL names, with keys of its own.
+    Redis,
     Sqlite,
 }
 
@@ -154,6 +157,7 @@ async fn open(args: &Args, size: usize, recent: usize) -> Result<Field, Failure>
         Store::Memory => memory::field(population).await,
         Store::Mongo => mongo::field(population, args.batch, args.grouped).await,
         Store::Postgres => postgres::field(population, args.grouped).await,
+        Store::Redis => redis::field(population, args.batch, args.grouped).await,
         Store::Sqlite => sqlite::field(population, &args.dir).await,
     }
 }
