@@ -9,7 +9,7 @@ use sync_tracker_core::{
 use crate::answer;
 use crate::compose::{State, Target, removal};
 use crate::error::{Effect, unexpected};
-use crate::keys::SourceKeys;
+use crate::keys::{SourceKeys, field};
 use crate::row;
 use crate::scripts::Prepared;
 use crate::server::Call;
@@ -24,18 +24,17 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn read(key: &Key, value: Value) -> Result<Self> {
-        let mut values = answer::list(value)?.into_iter();
-        let mut next = || values.next().ok_or_else(unexpected);
-        let state = State::of(answer::number(&next()?)?).ok_or_else(unexpected)?;
-        let record = answer::bytes(next()?)?.map(|bytes| row::decode(key, &bytes)).transpose()?;
-        let taken = match state {
+    fn read(key: &Key, [state, value]: [Value; 2]) -> Result<Self> {
+        let state = State::of(answer::number(&state)?).ok_or_else(unexpected)?;
+        let (record, taken) = match state {
             State::Taken => {
-                let id = ExternalId::new(answer::text(next()?)?)?;
-                Some((id, EntityId::new(answer::text(next()?)?)?))
+                let [record, id, by] = answer::exactly(value)?;
+                let id = ExternalId::new(answer::text(id)?)?;
+                (record, Some((id, EntityId::new(answer::text(by)?)?)))
             }
-            _ => None,
+            _ => (value, None),
         };
+        let record = answer::bytes(record)?.map(|bytes| row::decode(key, &bytes)).transpose()?;
         Ok(Self { state, record, taken })
     }
 
@@ -65,38 +64,18 @@ impl Answer {
 }
 
 impl RedisStore {
-    /// Adds what a script takes of one change of a key.
-    pub(crate) fn add_args(
-        args: &mut Vec<Vec<u8>>,
-        prepared: &Prepared,
-        entity: &EntityRef,
-        change: &Change,
-    ) {
-        args.push(entity.entity_type.as_str().into());
-        args.push(entity.entity_id.as_str().into());
-        args.push(change_id(change.id()).into());
-        args.extend(prepared.params.iter().map(|param| param.of(change)));
-    }
-
     /// Sends changes of one shape to keys of one source. The answers are in their order.
     pub(crate) async fn apply_to_source(
         &self,
         source: &Source,
         prepared: &Prepared,
-        items: &[&(Key, Change)],
+        items: &[(&Key, &Change)],
     ) -> Result<Vec<Result<Outcome>>> {
-        let mut args = vec![self.clock()];
-        for (key, change) in items {
-            Self::add_args(&mut args, prepared, &key.entity, change);
-        }
-        let (now, answers) = self.carry(source, prepared, &args).await?;
-        if answers.len() != items.len() {
-            return Err(unexpected());
-        }
+        let (now, answers) = self.carry(source, prepared, items).await?;
         let outcomes = answers
             .into_iter()
             .zip(items)
-            .map(|(value, (key, change))| Answer::read(key, value)?.outcome(key, change, now));
+            .map(|(answer, (key, change))| Answer::read(key, answer)?.outcome(key, change, now));
         Ok(outcomes.collect())
     }
 
@@ -105,17 +84,36 @@ impl RedisStore {
         &self,
         source: &Source,
         prepared: &Prepared,
-        args: &[Vec<u8>],
-    ) -> Result<(Timestamp, Vec<Value>)> {
-        let keys = self.prefix.of(source).all();
-        let script = &prepared.script;
-        let call = Call { script, keys: &keys, args, effect: Effect::Write };
-        let mut answers = answer::list(self.server.call(call).await?)?;
-        if answers.is_empty() {
-            return Err(unexpected());
+        items: &[(&Key, &Change)],
+    ) -> Result<(Timestamp, Vec<[Value; 2]>)> {
+        let mut args = Vec::with_capacity(1 + items.len() * (2 + prepared.params.len()));
+        args.push(self.clock());
+        for (key, change) in items {
+            args.push(field(&key.entity));
+            args.push(change_id(change.id()).into());
+            args.extend(prepared.params.iter().map(|param| param.of(change)));
         }
-        let now = answer::instant(&answers.remove(0))?;
-        Ok((now, answers))
+        let keys = self.prefix.of(source).all();
+        let call =
+            Call { script: &prepared.script, keys: &keys, args: &args, effect: Effect::Write };
+        let mut values = answer::list(self.server.call(call).await?)?.into_iter();
+        let now = answer::instant(&values.next().ok_or_else(unexpected)?)?;
+        let mut answers = Vec::with_capacity(items.len());
+        while let (Some(state), Some(value)) = (values.next(), values.next()) {
+            answers.push([state, value]);
+        }
+        if answers.len() == items.len() { Ok((now, answers)) } else { Err(unexpected()) }
+    }
+
+    async fn carry_one(
+        &self,
+        key: &Key,
+        prepared: &Prepared,
+        change: &Change,
+    ) -> Result<(Timestamp, Answer)> {
+        let (now, answers) = self.carry(&key.source, prepared, &[(key, change)]).await?;
+        let answer = answers.into_iter().next().ok_or_else(unexpected)?;
+        Ok((now, Answer::read(key, answer)?))
     }
 
     pub(crate) async fn apply_one(&self, key: &Key, change: &Change) -> Result<Outcome> {
@@ -123,21 +121,14 @@ impl RedisStore {
         if prepared.may_create {
             self.register(key).await?;
         }
-        let mut args = vec![self.clock()];
-        Self::add_args(&mut args, &prepared, &key.entity, change);
-        let (now, answers) = self.carry(&key.source, &prepared, &args).await?;
-        let value = answers.into_iter().next().ok_or_else(unexpected)?;
-        Answer::read(key, value)?.outcome(key, change, now)
+        let (now, answer) = self.carry_one(key, &prepared, change).await?;
+        answer.outcome(key, change, now)
     }
 
     pub(crate) async fn remove_if(&self, key: &Key, guard: &Guard) -> Result<Removal> {
         let change = removal(guard)?;
         let prepared = self.scripts.of(&change, Target::Removal);
-        let mut args = vec![self.clock()];
-        Self::add_args(&mut args, &prepared, &key.entity, &change);
-        let (now, answers) = self.carry(&key.source, &prepared, &args).await?;
-        let value = answers.into_iter().next().ok_or_else(unexpected)?;
-        let answer = Answer::read(key, value)?;
+        let (now, answer) = self.carry_one(key, &prepared, &change).await?;
         Ok(match (answer.state, &answer.record) {
             (State::Applied, _) => Removal::Removed,
             (State::Absent, _) => Removal::Absent,
@@ -153,9 +144,9 @@ impl RedisStore {
         record.validate()?;
         let key = &record.key;
         self.register(key).await?;
-        let EntityRef { entity_type, entity_id } = &key.entity;
+        let entity_type = &key.entity.entity_type;
         let keys = self.keys_of(key).all();
-        let args = [entity_type.as_str().into(), entity_id.as_str().into(), row::encode(record)];
+        let args = [field(&key.entity), row::encode(record)];
         let script = &self.scripts.put;
         let call = Call { script, keys: &keys, args: &args, effect: Effect::Write };
         let [id, by] = answer::exactly(self.server.call(call).await?)?;

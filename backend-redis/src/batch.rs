@@ -75,7 +75,11 @@ impl RedisStore {
     }
 
     async fn apply_chunk(&self, items: &Items, chunk: &[usize]) -> Vec<(usize, Result<Outcome>)> {
-        let members: Vec<_> = chunk.iter().filter_map(|index| items.get(*index)).collect();
+        let members: Vec<_> = chunk
+            .iter()
+            .filter_map(|index| items.get(*index))
+            .map(|(key, change)| (key, change))
+            .collect();
         let sent = async {
             let Some((key, change)) = members.first() else { return Ok(Vec::new()) };
             let prepared = self.scripts.of(change, Target::Keys);
@@ -86,7 +90,7 @@ impl RedisStore {
         };
         let outcomes = match sent.await {
             Ok(outcomes) => outcomes,
-            // One item may have spoilt it for those behind it. What was applied says so.
+            // One item may have spoilt it for the others, of which nothing was written.
             Err(error) if !error.is_retryable() && members.len() > 1 => {
                 join_all(members.iter().map(|(key, change)| self.apply(key, change))).await
             }
@@ -95,7 +99,7 @@ impl RedisStore {
                 members.iter().map(|_| Err(copy())).collect()
             }
         };
-        let named = |(key, _): &(Key, Change), outcome: Result<Outcome>| {
+        let named = |(key, _): &(&Key, &Change), outcome: Result<Outcome>| {
             outcome.map_err(|error| error.in_operation("apply many").for_key(key))
         };
         let outcomes = members.iter().zip(outcomes).map(|(item, outcome)| named(item, outcome));

@@ -83,8 +83,6 @@ impl RedisStore {
             request.claim_id().to_string().into(),
             room.to_string().into(),
             known.into(),
-            Vec::new(),
-            Vec::new(),
             change_id(change.id()).into(),
         ];
         args.extend(prepared.params.iter().map(|param| param.of(&change)));

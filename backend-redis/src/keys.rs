@@ -1,6 +1,6 @@
 //! What the store's keys are called.
 
-use sync_tracker_core::{EntityRef, Error, Result, Source};
+use sync_tracker_core::{EntityRef, Error, Result, Source, Timestamp};
 
 /// What the keys of one store begin with, checked.
 #[derive(Clone, Debug)]
@@ -61,16 +61,31 @@ impl SourceKeys {
         format!("{}:checkpoints", self.0)
     }
 
+    /// Members with a letter in front, all of the same score.
+    pub(crate) fn index(&self) -> String {
+        format!("{}:i", self.0)
+    }
+
     /// What scripts call `KEYS`.
-    pub(crate) fn all(&self) -> [String; 5] {
-        let name = |end| format!("{}:{end}", self.0);
-        [self.records(), name("k"), name("s"), name("q"), name("f")]
+    pub(crate) fn all(&self) -> [String; 2] {
+        [self.records(), self.index()]
     }
 }
 
-/// Where a script finds the index of keys, and that of states.
-pub(crate) const KEYS_INDEX: usize = 2;
-pub(crate) const STATES_INDEX: usize = 3;
+/// What a member of the index begins with: of the order of keys, a status and its digit, the leases
+/// of a claim, the queue with the digit of a status and when it is due, former external ids.
+pub(crate) const OF_KEYS: &[u8] = b"k";
+pub(crate) const OF_STATUS: &[u8] = b"s";
+pub(crate) const OF_CLAIM: &[u8] = b"c";
+pub(crate) const OF_QUEUE: &[u8] = b"q";
+pub(crate) const OF_FORMER: &[u8] = b"x";
+
+/// An instant in the queue, so that bytes are ordered as instants.
+pub(crate) fn due(at: Timestamp) -> [u8; 7] {
+    const APART: i64 = 1 << 50;
+    let [_, bytes @ ..] = (at.as_millis() + APART).to_be_bytes();
+    bytes
+}
 
 /// What stands for the pause among the records of a source.
 pub(crate) const PAUSE_FIELD: &[u8] = b"\x02pause";

@@ -6,18 +6,16 @@ use sync_tracker_core::{
 
 use crate::answer;
 use crate::error::{Effect, unexpected};
-use crate::keys::{KEYS_INDEX, STATES_INDEX, entity_of, field};
+use crate::keys::{OF_CLAIM, OF_KEYS, OF_STATUS, entity_of, field};
 use crate::row;
 use crate::store::{RedisStore, record_at};
 use crate::value::status;
 
 /// Where to walk.
 enum Walk {
-    /// Along the fields of records, by ranges one after the other.
-    Keys(Vec<Range>),
-    /// Along an index of states, whose members have this before their field.
-    State(Vec<u8>, Range),
-    /// Along several of these at the same time.
+    /// Along members of the index that have this before their field, by ranges one after the other.
+    Of(Vec<u8>, Vec<Range>),
+    /// Along those of several statuses at the same time.
     Merged(Vec<u8>, Range),
 }
 
@@ -45,11 +43,9 @@ impl Range {
     /// As the bounds of a walk along members that have something before their field.
     fn bounds(&self, before: &[u8]) -> [Vec<u8>; 2] {
         let open: &[u8] = if self.is_behind { b"(" } else { b"[" };
-        let to = match (&self.to, before.split_last()) {
-            (Some(to), _) => [b"(", before, to].concat(),
-            (None, Some((last, most))) => [b"(", most, &[last + 1]].concat(),
-            (None, None) => b"+".into(),
-        };
+        // No byte of a field is as large.
+        let to = self.to.as_deref().unwrap_or(b"\xff");
+        let to = [b"(", before, to].concat();
         [[open, before, &self.from].concat(), to]
     }
 }
@@ -69,19 +65,24 @@ fn walk(filter: &Filter) -> Walk {
     };
     // Reserved types are in no index of states.
     if entity_type.as_ref().is_some_and(|of| of.is_reserved()) {
-        return Walk::Keys(vec![range]);
+        return Walk::Of(OF_KEYS.into(), vec![range]);
     }
     match (claim_id, of, due) {
         (Some(claim), ..) => {
-            Walk::State([b"c", claim.to_string().as_bytes(), b"\0"].concat(), range)
+            Walk::Of([OF_CLAIM, claim.to_string().as_bytes(), b"\0"].concat(), vec![range])
         }
-        (None, Some(of), _) if *of != Status::Synced => Walk::State(vec![status(*of)], range),
+        (None, Some(of), _) if *of != Status::Synced => {
+            Walk::Of([OF_STATUS, &[status(*of)]].concat(), vec![range])
+        }
         (None, None, Some(true)) => {
             let queued = [Status::InProgress, Status::Failed, Status::Pending];
             Walk::Merged(queued.map(status).into(), range)
         }
-        _ if entity_type.is_some() => Walk::Keys(vec![range]),
-        _ => Walk::Keys(vec![Range::of(b"", Some(RESERVED)), Range::of(BEHIND_RESERVED, None)]),
+        _ if entity_type.is_some() => Walk::Of(OF_KEYS.into(), vec![range]),
+        _ => {
+            let unreserved = [Range::of(b"", Some(RESERVED)), Range::of(BEHIND_RESERVED, None)];
+            Walk::Of(OF_KEYS.into(), unreserved.into())
+        }
     }
 }
 
@@ -152,17 +153,16 @@ impl RedisStore {
             Some(field) => range.clone().behind(field),
             None => range.clone(),
         };
-        let (index, before, ranges) = match walk {
-            Walk::Keys(ranges) => (KEYS_INDEX, &[][..], ranges.iter().map(behind).collect()),
-            Walk::State(before, range) => (STATES_INDEX, &before[..], vec![behind(range)]),
+        let (before, ranges) = match walk {
+            Walk::Of(before, ranges) => (before, ranges.iter().map(behind)),
             Walk::Merged(states, range) => {
                 return self.merged(source, states, &behind(range), room).await;
             }
         };
-        let numbers = [room, index, before.len()].map(|number| number.to_string().into_bytes());
+        let numbers = [room, before.len()].map(|number| number.to_string().into_bytes());
         let mut args = vec![self.clock()];
         args.extend(numbers);
-        args.extend(ranges.iter().flat_map(|range| range.bounds(before)));
+        args.extend(ranges.flat_map(|range| range.bounds(before)));
         let answer = self.on_source(source, &self.scripts.page, &args, Effect::None).await?;
         let [now, fields, values] = answer::exactly(answer)?;
         let (fields, values) = (answer::list(fields)?, answer::list(values)?);
@@ -187,7 +187,7 @@ impl RedisStore {
         room: usize,
     ) -> Result<Stretch> {
         let mut args = vec![self.clock(), room.to_string().into()];
-        args.extend(states.iter().flat_map(|state| range.bounds(std::slice::from_ref(state))));
+        args.extend(states.iter().flat_map(|state| range.bounds(&[OF_STATUS, &[*state]].concat())));
         let answer = self.on_source(source, &self.scripts.merge, &args, Effect::None).await?;
         let mut answers = answer::list(answer)?.into_iter();
         let now = answer::instant(&answers.next().ok_or_else(unexpected)?)?;

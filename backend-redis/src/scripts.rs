@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sync_tracker_core::{Change, Shape};
 
-use crate::compose::{Composed, Param, Target, compose};
+use crate::compose::{Composed, Param, Target, compose, import};
 use crate::lua::{self, fill};
 
 /// A script. Its text is made of constants.
@@ -68,7 +68,7 @@ impl Scripts {
     pub(crate) fn new() -> Self {
         Self {
             composed: Mutex::default(),
-            put: Script::of(&[lua::HEAD, lua::RECORD, lua::INDEXES, lua::PUT]),
+            put: Script::new(import()),
             find: Script::of(&[lua::HEAD, lua::FIND]),
             page: Script::of(&[lua::HEAD, lua::CLOCK, lua::PAGE]),
             merge: Script::of(&[lua::HEAD, lua::CLOCK, lua::MERGE]),

@@ -8,26 +8,22 @@ use sync_tracker_core::{
 
 use crate::answer;
 use crate::error::{Effect, unexpected};
-use crate::keys::{PAUSE_FIELD, entity_of, field};
+use crate::keys::{
+    OF_CLAIM, OF_FORMER, OF_KEYS, OF_QUEUE, OF_STATUS, PAUSE_FIELD, due, entity_of, field,
+};
 use crate::store::{RedisStore, record_at};
 use crate::value::status;
 
-/// What is in an index, each with its score or its value.
+/// What is in the index, each with its score, or in the hash.
 type Members = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// How many members one call reads.
 const READ: usize = 1_000;
 
-/// How far the statuses of the queue lie apart, as in the scripts.
-const APART: i64 = 1 << 50;
-
-/// The indexes as the records have them.
+/// The index and the holders as the records have them.
 #[derive(Default)]
 struct Expected {
-    keys: Members,
-    states: Members,
-    queue: Members,
-    former: Members,
+    index: Members,
     holders: Members,
 }
 
@@ -36,8 +32,10 @@ impl Expected {
         let EntityRef { entity_type, entity_id } = &record.key.entity;
         let (kind, of) = (entity_type.as_str().as_bytes(), entity_id.as_str().as_bytes());
         let field = field(&record.key.entity);
-        let zero = || b"0".to_vec();
-        self.keys.insert(field.clone(), zero());
+        let mut indexed = |parts: &[&[u8]]| {
+            self.index.insert(parts.concat(), b"0".into());
+        };
+        indexed(&[OF_KEYS, &field]);
         for id in record.external_ids().map(ExternalId::as_str) {
             let id = [kind, b"\0", id.as_bytes()].concat();
             if record.holds_external_ids() {
@@ -45,7 +43,7 @@ impl Expected {
             } else {
                 let deleted = record.deleted_at.map_or(0, |at| at.as_millis());
                 let order = format!("{:016}", 1_000_000_000_000_000 - deleted);
-                self.former.insert([&id, &b"\0"[..], order.as_bytes(), of].concat(), zero());
+                indexed(&[OF_FORMER, &id, b"\0", order.as_bytes(), of]);
             }
         }
         if entity_type.is_reserved() {
@@ -53,19 +51,13 @@ impl Expected {
         }
         let is = record.status();
         if is != Status::Synced {
-            self.states.insert([&[status(is)], &field[..]].concat(), zero());
+            indexed(&[OF_STATUS, &[status(is)], &field]);
         }
         if let Some(lease) = &record.lease {
-            let claim = lease.claim_id.to_string();
-            self.states.insert([b"c", claim.as_bytes(), b"\0", &field].concat(), zero());
+            indexed(&[OF_CLAIM, lease.claim_id.to_string().as_bytes(), b"\0", &field]);
         }
-        if let Some(due) = record.due_at() {
-            let apart = match is {
-                Status::Pending => -APART,
-                Status::InProgress => APART,
-                _ => 0,
-            };
-            self.queue.insert(field, (due.as_millis() + apart).to_string().into());
+        if let Some(at) = record.due_at() {
+            indexed(&[OF_QUEUE, &[status(is)], &due(at), &field]);
         }
     }
 }
@@ -84,7 +76,7 @@ impl RedisStore {
     }
 
     async fn verify_source(&self, source: &Source, found: &mut Vec<Discrepancy>) -> Result<()> {
-        let [records, keys, states, queue, former] = self.prefix.of(source).all();
+        let [records, index] = self.prefix.of(source).all();
         let (mut expected, mut holders) = (Expected::default(), Members::new());
         let mut cursor = 0;
         loop {
@@ -118,14 +110,7 @@ impl RedisStore {
             }
         };
         compare("the index of holders", &expected.holders, &holders);
-        for (name, key, expected) in [
-            ("the index of keys", keys, &expected.keys),
-            ("the index of states", states, &expected.states),
-            ("the queue", queue, &expected.queue),
-            ("the index of former ids", former, &expected.former),
-        ] {
-            compare(name, expected, &self.members(&key).await?);
-        }
+        compare("the index", &expected.index, &self.members(&index).await?);
         Ok(())
     }
 
@@ -149,9 +134,10 @@ impl RedisStore {
     }
 }
 
-/// Names the record if the member is its field.
+/// Names the record if the member is that of the order of keys.
 fn discrepancy(source: &Source, member: &[u8], name: &str, problem: &str) -> Discrepancy {
-    let key: Option<Key> = entity_of(member).map(|entity| entity.in_source(source));
+    let field = member.strip_prefix(OF_KEYS);
+    let key: Option<Key> = field.and_then(entity_of).map(|entity| entity.in_source(source));
     let shown = String::from_utf8_lossy(member);
     Discrepancy { key, problem: format!("{name} of {source} {problem}: {shown:?}") }
 }

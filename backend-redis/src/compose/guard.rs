@@ -34,7 +34,7 @@ pub(super) fn on_record(guard: &Guard, arm: usize, params: &mut Params) -> Strin
     }
     let states = [
         (leased, "$lease_claim"),
-        (due, "(before.due and before.due <= now)"),
+        (due, "(was_due and was_due <= now)"),
         (deleted, "$deleted_at"),
         (dirty, "($revision > $synced_revision)"),
         (known, "($external_id or $synced_revision > 0)"),

@@ -38,7 +38,8 @@ end
     (
         "without_first(",
         "local function without_first(list, item)
-  for at, other in ipairs(list or {}) do
+  if not list then return nil end
+  for at, other in ipairs(list) do
     if other == item then
       local left = {unpack(list)}
       table.remove(left, at)

@@ -1,7 +1,10 @@
-local answers = {now}
+local answers, n = {now}, 2
 for at = 2, #ARGV, WIDTH do
-  local kind, entity = ARGV[at], ARGV[at + 1]
-  local old = call('HGET', records, kind .. '\0' .. entity)
-  answers[#answers + 1] = {carry(kind, entity, old, at)}
+local field = ARGV[at]
+local old = call('HGET', records, field)
+CARRY
+answers[n], answers[n + 1] = state, text
+n = n + 2
 end
+WRITE
 return answers

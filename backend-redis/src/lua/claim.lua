@@ -1,79 +1,82 @@
 -- Arguments: the claim, how many at most, and what is known of earlier grants to it: 'some',
--- 'none', or 'ask'. Those of the change follow, with nothing in place of a key.
-local claim, room, known, at = ARGV[2], tonumber(ARGV[3]), ARGV[4], 5
+-- 'none', or 'ask', which stands in place of a field. Those of the change follow.
+local claim, room, known, at = ARGV[2], tonumber(ARGV[3]), ARGV[4], 4
 local pause = call('HGET', records, '\2pause')
 if pause then
   local since, until_, reason = cmsgpack.unpack(pause)
   if not until_ or now < until_ then room = 0 end
 end
 if known == 'ask' then
-  local granted = call('ZRANGE', states, '[c' .. claim .. '\0', '(c' .. claim .. '\1', 'BYLEX')
+  local granted = call('ZRANGE', index, '[c' .. claim .. '\0', '(c' .. claim .. '\1', 'BYLEX')
   if granted[1] then return {now, 'granted', granted} end
+end
+local function changed(old)
+  local ok, _, _, _, ring = pcall(unpacked, 'RING', old)
+  if not ok then error({err = 'CORRUPT a record does not decode'}) end
+  local from = find(ring, ARGV[at + 1], 1, true)
+  while from and from % 8 ~= 1 do from = find(ring, ARGV[at + 1], from + 1, true) end
+  return from
 end
 -- One after the other of those that are due in one status, oldest first, but for those that this
 -- claim changed already.
-local function due(apart)
-  local members, next, skipped = {}, 1, 0
-  local function peek()
-    while true do
-      if not members[next] then
-        members = call('ZRANGE', queue, apart - APART / 2, now + apart, 'BYSCORE',
-          'LIMIT', skipped, room, 'WITHSCORES')
-        next = 1
-        if not members[1] then return nil end
-      end
-      local field = members[next]
-      local old = call('HGET', records, field)
-      if not old then error({err = 'CORRUPT the queue has a record that is not there'}) end
-      if not within(recent(decode(old)), ARGV[at + 2]) then
-        return {field = field, old = old, due = members[next + 1] - apart}
-      end
-      skipped, next = skipped + 1, next + 2
-    end
-  end
-  local first
+local function queued(status, most)
+  local first, till = 'q' .. status, pack('>I7', now + 1 + APART)
+  local members, olds, next, read = {}, {}, 1, 0
   return {
-    peek = function() first = first or peek() return first end,
-    leave = function(gone)
-      first, next = nil, next + 2
-      if not gone then skipped = skipped + 1 end
+    peek = function()
+      while true do
+        if not members[next] then
+          members = call('ZRANGE', index, '[' .. first, '(' .. first .. till, 'BYLEX', 'LIMIT', read,
+            most)
+          if not members[1] then return nil end
+          next, read = 1, read + #members
+          for place, member in ipairs(members) do members[place] = sub(member, 3) end
+          local fields = {}
+          for place, member in ipairs(members) do fields[place] = sub(member, 8) end
+          olds = call('HMGET', records, unpack(fields))
+        end
+        local member, old = members[next], olds[next]
+        if not old then error({err = 'CORRUPT the queue has a record that is not there'}) end
+        if not changed(old) then return member, old end
+        next = next + 1
+      end
     end,
+    leave = function() next = next + 1 end,
   }
 end
+-- By when they are due, then by field.
 local function precedes(a, b)
   if not a or not b then return a ~= nil end
-  if a.due ~= b.due then return a.due < b.due end
-  for place = 1, math.min(#a.field, #b.field) do
-    local p, q = byte(a.field, place), byte(b.field, place)
+  for place = 1, math.min(#a, #b) do
+    local p, q = byte(a, place), byte(b, place)
     if p ~= q then return p < q end
   end
-  return #a.field < #b.field
+  return #a < #b
 end
-local taken = {}
-local function take(one)
-  local kind, entity = one.field:match('^(%Z*)%z(.*)')
-  local state, text = carry(kind, entity, one.old, at)
-  if state >= 0 then taken[#taken + 1] = {one.field, text} end
-  return state >= 0
-end
+local taken, alone = {}, nil
 if room > 0 then
-  local pending, failed = due(-APART), due(0)
-  local one = pending.peek()
-  local other = failed.peek()
+  local pending, failed = queued('6', room), queued('4', room)
   if known ~= 'some' then
-    local ended = due(APART).peek()
-    if ended and precedes(ended, one) and precedes(ended, other) then
-      take(ended)
-      room = 0
+    local ended = queued('3', 1)
+    local first = ended.peek()
+    if first and precedes(first, (pending.peek())) and precedes(first, (failed.peek())) then
+      alone = ended
     end
   end
   while room > 0 do
-    one, other = pending.peek(), failed.peek()
-    if not one and not other then break end
-    local next_of = precedes(one, other) and pending or failed
-    local gone = take(next_of.peek())
-    next_of.leave(gone)
-    if gone then room = room - 1 end
+    local next_of = alone
+      or precedes((pending.peek()), (failed.peek())) and pending or failed
+    local member, old = next_of.peek()
+    if not member then break end
+    next_of.leave()
+    local field = sub(member, 8)
+CARRY
+    if state >= 0 then
+      taken[#taken + 1] = {field, text}
+      room = room - 1
+    end
+    if alone then room = 0 end
   end
 end
+WRITE
 return {now, 'taken', taken}

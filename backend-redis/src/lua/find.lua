@@ -4,8 +4,8 @@ for at = 2, #ARGV do
   local id = ARGV[at]
   local entity = call('HGET', records, '\1' .. kind .. '\0' .. id)
   if not entity then
-    local prefix = kind .. '\0' .. id
-    local first = call('ZRANGE', former, '[' .. prefix .. '\0', '(' .. prefix .. '\1', 'BYLEX',
+    local prefix = 'x' .. kind .. '\0' .. id
+    local first = call('ZRANGE', index, '[' .. prefix .. '\0', '(' .. prefix .. '\1', 'BYLEX',
       'LIMIT', 0, 1)[1]
     entity = first and sub(first, #prefix + 18)
   end

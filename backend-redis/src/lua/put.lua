@@ -1,4 +1,27 @@
-local kind, entity, text = ARGV[1], ARGV[2], ARGV[3]
-local old = call('HGET', records, kind .. '\0' .. entity)
-local id, by = keep(kind, entity, old and indexed(decode(old)) or nil, indexed(decode(text)), text)
-return {id or false, by or false}
+local field = ARGV[1]
+local old = call('HGET', records, field)
+DECLARE
+if old then
+  DECODE
+  TIES
+  BEFORE
+end
+local there = old
+old = ARGV[2]
+RESET
+DECODE
+TIES
+AFTER
+text, old = old, there
+IDS
+INDEX
+sets[1], sets[2] = field, text
+if not old then
+  local n = #new
+  new[n + 1], new[n + 2] = 0, 'k' .. field
+end
+state = 0
+until true
+WRITE
+if state < 0 then return {text[2], text[3]} end
+return {false, false}

@@ -1,20 +1,20 @@
 -- Answers the time, what is due, the instant of the next, the oldest that is pending, and for each
 -- entity type how many records are in each status.
-local counts, from = {}, '-'
-local unreserved = {'sync-tracker/', 'sync-tracker0'}
+local APART = 1125899906842624
+local counts, from = {}, '[k'
 while true do
-  local first = call('ZRANGE', keys, from, '+', 'BYLEX', 'LIMIT', 0, 1)[1]
+  local first = call('ZRANGE', index, from, '(l', 'BYLEX', 'LIMIT', 0, 1)[1]
   if not first then break end
-  local kind = sub(first, 1, find(first, '\0', 1, true) - 1)
-  if sub(kind, 1, 13) == unreserved[1] then
-    from = '[' .. unreserved[2]
+  local kind = sub(first, 2, find(first, '\0', 1, true) - 1)
+  if sub(kind, 1, 13) == 'sync-tracker/' then
+    from = '[ksync-tracker0'
   else
-    from = '[' .. kind .. '\1'
-    local left = call('ZLEXCOUNT', keys, '[' .. kind .. '\0', '(' .. kind .. '\1')
+    from = '[k' .. kind .. '\1'
+    local left = call('ZLEXCOUNT', index, '[k' .. kind .. '\0', '(k' .. kind .. '\1')
     local line = {kind}
     for status = 0, 6 do
-      local prefix = status .. kind
-      local count = call('ZLEXCOUNT', states, '[' .. prefix .. '\0', '(' .. prefix .. '\1')
+      local prefix = 's' .. status .. kind
+      local count = call('ZLEXCOUNT', index, '[' .. prefix .. '\0', '(' .. prefix .. '\1')
       line[status + 2] = count
       left = left - count
     end
@@ -22,13 +22,17 @@ while true do
     counts[#counts + 1] = line
   end
 end
-local due, next_due = 0, nil
-for _, apart in ipairs({-APART, 0, APART}) do
-  due = due + call('ZCOUNT', queue, apart - APART / 2, apart + now)
-  local later = call('ZRANGE', queue, '(' .. string.format('%.0f', apart + now), apart + APART / 2,
-    'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
-  if later and (not next_due or later - apart < next_due) then next_due = later - apart end
+-- When the first is due that is in a range of the queue.
+local function first_of(from, to)
+  local member = call('ZRANGE', index, from, to, 'BYLEX', 'LIMIT', 0, 1)[1]
+  return member and unpacked('>I7', member, 3) - APART
 end
-local oldest = call('ZRANGE', queue, -APART - APART / 2, -APART / 2, 'BYSCORE', 'LIMIT', 0, 1,
-  'WITHSCORES')[2]
-return {now, due, next_due or false, oldest and oldest + APART or false, counts}
+local due, next_due = 0, nil
+local till = pack('>I7', now + 1 + APART)
+for _, status in ipairs({'3', '4', '6'}) do
+  local queue = 'q' .. status
+  due = due + call('ZLEXCOUNT', index, '[' .. queue, '(' .. queue .. till)
+  local later = first_of('[' .. queue .. till, '(q' .. status + 1)
+  if later and (not next_due or later < next_due) then next_due = later end
+end
+return {now, due, next_due or false, first_of('[q6', '(q7') or false, counts}

@@ -103,7 +103,7 @@ pub(crate) async fn cluster(setup: Setup) -> Guarded<RedisStore, OwnPrefix> {
 
 /// What a user has to be allowed, as `docs/redis.md` says.
 pub(crate) const COMMANDS: &str = "+eval +evalsha +hdel +hget +hgetall +hmget +hscan +hset +info \
-    +time +zadd +zcard +zcount +zlexcount +zrange +zrem";
+    +time +zadd +zlexcount +zrange +zrem";
 
 /// What a user of a cluster has to be allowed besides.
 pub(crate) const CLUSTER_COMMANDS: &str = "+asking +cluster|slots";
