@@ -1,10 +1,8 @@
 //! Many changes at once: one script for those of one shape and source, and many scripts on their
 //! way at the same time.
 
-use std::collections::HashMap;
-
 use futures_util::future::join_all;
-use sync_tracker_core::{Change, Error, ErrorKind, Key, Outcome, Result, SyncStore};
+use sync_tracker_core::{Change, Error, ErrorKind, Key, Outcome, Result, SyncStore, alike, waves};
 
 use crate::compose::Target;
 use crate::error::STORE;
@@ -18,47 +16,14 @@ const AT_ONCE: usize = 20;
 
 type Items = [(Key, Change)];
 
-/// The indexes of the items in waves: within one, no two are of the same key. Waves are carried out
-/// one after the other.
-fn waves(items: &Items) -> Vec<Vec<usize>> {
-    let mut waves: Vec<Vec<usize>> = Vec::new();
-    let mut next_of_key: HashMap<&Key, usize> = HashMap::new();
-    for (index, (key, _)) in items.iter().enumerate() {
-        let next = next_of_key.entry(key).or_default();
-        if waves.len() <= *next {
-            waves.resize_with(*next + 1, Vec::new);
-        }
-        if let Some(members) = waves.get_mut(*next) {
-            members.push(index);
-        }
-        *next += 1;
-    }
-    waves
-}
-
-/// Those of one source and shape together, in the order of the first of each.
-fn groups(items: &Items, wave: &[usize]) -> Vec<Vec<usize>> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut group_of = HashMap::new();
-    for index in wave {
-        let Some((key, change)) = items.get(*index) else { continue };
-        let group = *group_of.entry((&key.source, change.shape())).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
-        });
-        if let Some(members) = groups.get_mut(group) {
-            members.push(*index);
-        }
-    }
-    groups
-}
-
 impl RedisStore {
     pub(crate) async fn apply_batch(&self, items: &Items) -> Vec<Result<Outcome>> {
         let mut outcomes: Vec<Option<Result<Outcome>>> = Vec::new();
         outcomes.resize_with(items.len(), || None);
         for wave in waves(items) {
-            let groups = groups(items, &wave);
+            let of_one_script =
+                |index: usize| items.get(index).map(|(key, change)| (&key.source, change.shape()));
+            let groups = alike(&wave, of_one_script);
             let chunks: Vec<_> = groups.iter().flat_map(|group| group.chunks(LARGEST)).collect();
             for at_once in chunks.chunks(AT_ONCE) {
                 let calls = at_once.iter().map(|chunk| self.apply_chunk(items, chunk));
