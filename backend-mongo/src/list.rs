@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, bson, doc};
 use sync_tracker_core::{
-    Cursor, EntityRef, EntityType, ExternalId, Filter, Key, Page, PageSize, Result, Source,
+    Cursor, EntityRef, EntityType, ExternalId, Filter, Key, Page, PageSize, Result, Source, Status,
     SyncRecord, first_found,
 };
 
@@ -15,6 +15,9 @@ use crate::value;
 
 /// How many records one command reads at most.
 const READ_AT_ONCE: usize = 1_000;
+
+/// The statuses in which a record has an instant from which on it is due.
+const EVER_DUE: [Status; 3] = [Status::Pending, Status::Failed, Status::InProgress];
 
 /// What a filter says to the server: all but of the metadata.
 pub(crate) fn filtered(filter: &Filter, after: Option<&Cursor>, now: Now) -> Document {
@@ -33,7 +36,14 @@ pub(crate) fn filtered(filter: &Filter, after: Option<&Cursor>, now: Now) -> Doc
     }
     all.extend(status.map(|status| bson!({ "status": status.as_str() })));
     match due {
-        Some(true) => all.extend(due_now(now)),
+        Some(true) => {
+            all.extend(due_now(now));
+            if status.is_none() {
+                // Nobody else is ever due. So the server may go along the index of statuses, which is
+                // in the order of pages, where it would have to sort all that is due.
+                all.push(bson!({ "status": { "$in": EVER_DUE.map(Status::as_str).to_vec() } }));
+            }
+        }
         Some(false) => {
             let later = bson!({ "$expr": { "$gt": ["$due_at", now.expression()] } });
             all.push(bson!({ "$or": [{ "due_at": Bson::Null }, later] }));

@@ -7,9 +7,10 @@ mod mongo;
 
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
+use sync_tracker_core::rules::{self, MarkSynced};
 use sync_tracker_core::{
-    ClaimId, ClaimRequest, EntityRef, EntityType, ExternalId, InboxStore, Millis, Source,
-    SyncStore, Tracker,
+    ClaimId, ClaimRequest, EntityRef, EntityType, ExternalId, Filter, InboxStore, Millis, PageSize,
+    Source, SyncStore, Tracker,
 };
 use sync_tracker_mongo::MongoOptions;
 
@@ -61,6 +62,30 @@ async fn what_is_due_and_who_has_an_external_id_is_found_by_an_index() {
     assert!(*keys <= 14 && *documents <= 7, "{plans:?}");
     let (plan, keys, _) = looked("known_ids").unwrap();
     assert!(!plan.contains("COLLSCAN") && *keys <= 2, "{plans:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn a_page_of_what_is_due_reads_no_more_than_it_has() {
+    let own = OwnDatabase::new();
+    let options = MongoOptions::from_url(&url()).await.unwrap().database(own.name());
+    let store = options.open().await.unwrap();
+    let source = Source::new("shop").unwrap();
+    let key = |id: String| EntityRef::new("product", id).unwrap().in_source(&source);
+    let synced = (0..1_000).map(|id| (key(format!("a{id}")), MarkSynced::default().change()));
+    let due = (0..1_000).map(|id| (key(format!("b{id}")), rules::created()));
+    for outcome in store.apply_many(&synced.chain(due).collect::<Vec<_>>()).await {
+        assert!(outcome.unwrap().is_applied());
+    }
+    let database = Client::with_uri_str(url()).await.unwrap().database(own.name());
+    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    let filter = Filter { source: Some(source), due: Some(true), ..Filter::default() };
+    let page = store.list(&filter, None, PageSize::new(50).unwrap()).await.unwrap();
+    database.run_command(doc! { "profile": 0 }).await.unwrap();
+    assert_eq!(page.records.len(), 50);
+    let plans = plans(&database).await;
+    let [(plan, keys, documents)] = plans.as_slice() else { panic!("{plans:?}") };
+    assert!(plan.contains("status") && *keys <= 60 && *documents <= 60, "{plans:?}");
 }
 
 #[tokio::test]
