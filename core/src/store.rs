@@ -103,7 +103,8 @@ pub trait SyncStore: Debug + Send + Sync + 'static {
     }
 
     /// Applies many changes, each on its own: one outcome per item, in the order of the items. The
-    /// same key twice is changed in that order.
+    /// same key twice is changed in that order. Items of other keys may come one before the other: of
+    /// one that lets an external id go and one that takes it, either may be first.
     async fn apply_many(&self, items: &[(Key, Change)]) -> Vec<Result<Outcome>> {
         let mut outcomes = Vec::with_capacity(items.len());
         for (key, change) in items {

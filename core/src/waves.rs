@@ -8,8 +8,7 @@ use crate::key::{ExternalId, Key};
 
 /// Sorts changes into waves, for a store that carries out many at once: gives the indexes of the
 /// items. Within a wave no two are of the same key, nor bring the same external id, so they may be
-/// carried out in any order, or in one statement. One wave after the other, each item meets what it
-/// would have met alone.
+/// carried out in any order, or in one statement, and who brings an external id first gets it.
 ///
 /// ```
 /// use sync_tracker_core::{Key, rules, waves};

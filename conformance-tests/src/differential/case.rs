@@ -62,7 +62,7 @@ async fn take(
             course.now = instant;
         }
         let answer = action.on_store(store).await;
-        agree(&action, &answer, &course.take(&action))?;
+        agree(&action, &answer, &course.take_after(&action, &answer))?;
     }
     everything(course, store, trace.steps.is_multiple_of(2)).await?;
     if let Some(look) = &step.look {

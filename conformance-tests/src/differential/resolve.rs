@@ -29,6 +29,9 @@ pub(super) struct Course {
     applied: BTreeMap<Key, Vec<Change>>,
 }
 
+/// How many orders of a batch are tried.
+const MOST_ORDERS: usize = 5_040;
+
 impl Course {
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
@@ -74,6 +77,37 @@ impl Course {
             _ => {}
         }
         Ok(answer)
+    }
+
+    /// The same beside what a store has answered. Only items of one key have an order in a batch, so
+    /// if another order of the others explains the answer, the course goes on from there.
+    pub(super) fn take_after(
+        &mut self,
+        action: &Action,
+        told: &sync_tracker_core::Result<Answer>,
+    ) -> sync_tracker_core::Result<Answer> {
+        let Action::ApplyMany(items) = action else { return self.take(action) };
+        let before = self.ledger.clone();
+        let answer = self.take(action);
+        let (Ok(first), Ok(told)) = (&answer, told) else { return answer };
+        if first == told {
+            return answer;
+        }
+        for order in orders(items).take(MOST_ORDERS) {
+            let mut ledger = before.clone();
+            let mut outcomes: Vec<_> = order
+                .into_iter()
+                .map(|at| (at, ledger.apply(&items[at].0, &items[at].1, self.now)))
+                .collect();
+            outcomes.sort_by_key(|(at, _)| *at);
+            let other =
+                Answer::Outcomes(outcomes.into_iter().map(|(_, outcome)| outcome).collect());
+            if other == *told {
+                self.ledger = ledger;
+                return Ok(other);
+            }
+        }
+        answer
     }
 
     fn note(&mut self, key: &Key, change: &Change) {
@@ -326,5 +360,38 @@ impl Report {
             Self::Renewed { ttl } => rules::renew(token, ttl.span().max(Millis::new(1).unwrap())),
             Self::Released => rules::release(token),
         }
+    }
+}
+
+/// The orders of the items in which those of one key come one after the other.
+fn orders(items: &[(Key, Change)]) -> impl Iterator<Item = Vec<usize>> {
+    let mut open = vec![Vec::new()];
+    std::iter::from_fn(move || {
+        while let Some(order) = open.pop() {
+            if order.len() == items.len() {
+                return Some(order);
+            }
+            for next in (0..items.len()).rev().filter(|next| !order.contains(next)) {
+                let waits = |before: usize| items[before].0 == items[next].0;
+                if !(0..next).any(|before| waits(before) && !order.contains(&before)) {
+                    open.push([order.as_slice(), &[next]].concat());
+                }
+            }
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sync_tracker_core::rules;
+
+    #[test]
+    fn only_items_of_one_key_have_an_order() {
+        let key = |id: u8| Key::new("shop", "product", id).expect("a key");
+        let items = [key(1), key(2), key(1)].map(|key| (key, rules::updated()));
+        let orders: Vec<_> = orders(&items).collect();
+        assert_eq!(orders, [[0, 1, 2], [0, 2, 1], [1, 0, 2]]);
     }
 }
