@@ -40,6 +40,8 @@ pub struct RedisStore {
 
 /// How many records one script reads by their ids.
 const READ_AT_ONCE: usize = 200;
+/// How many external ids one script looks up: two reads each.
+const FOUND_AT_ONCE: usize = 100;
 
 /// Names what was asked in an error.
 fn named(operation: &'static str) -> impl Fn(Error) -> Error {
@@ -235,7 +237,7 @@ impl SyncStore for RedisStore {
         ids: &[ExternalId],
     ) -> Result<Vec<Option<SyncRecord>>> {
         let reads =
-            ids.chunks(READ_AT_ONCE).map(|chunk| self.find_many(source, entity_type, chunk));
+            ids.chunks(FOUND_AT_ONCE).map(|chunk| self.find_many(source, entity_type, chunk));
         let found = try_join_all(reads).await.map_err(named("by external id"))?;
         Ok(found.into_iter().flatten().collect())
     }
