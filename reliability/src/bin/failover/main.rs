@@ -12,10 +12,10 @@
 mod campaign;
 mod counter;
 mod crew;
-mod cycle;
 mod mongo;
-mod pair;
+mod outcomes;
 mod patient;
+mod postgres;
 mod redis;
 
 use std::process::ExitCode;

@@ -11,9 +11,9 @@ use sync_tracker_reliability::mongo::ReplicaSet;
 use sync_tracker_reliability::writer::SOURCE;
 use tokio::time::sleep;
 
-use crate::campaign::Outcomes;
+use crate::campaign::DEADLINE;
 use crate::crew::{Crew, Heard, Surprises};
-use crate::cycle::{DEADLINE, look};
+use crate::outcomes::Outcomes;
 use crate::patient::Patient;
 
 /// How long a call of somebody on the side of a primary that is cut off may take.
@@ -85,17 +85,12 @@ impl Plan {
         self.bring_back(set, former)?;
         set.is_whole().await?;
         let store = self.open(&set.url(), database).await?;
-        let mut outcomes = look(&(Arc::new(store) as Arc<dyn AnyStore>), story, heard).await?;
+        let store: Arc<dyn AnyStore> = Arc::new(store);
+        let mut outcomes = Outcomes::look(&store, story, heard).await?;
         if let Err(failure) = set.is_same(database).await {
             outcomes.differences.push(failure.to_string());
         }
-        let met = patient.met();
-        outcomes.unknown_but_applied += met.unknown_but_applied();
-        outcomes.unavailable = met.unavailable();
-        outcomes.unknown = met.unknown();
-        if met.denied() > 0 {
-            differences.push(format!("{} changes were denied that had been made", met.denied()));
-        }
+        outcomes.add(patient.met());
         outcomes.differences.extend(differences);
         Ok(outcomes)
     }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sync_tracker_reliability::Failure;
-use sync_tracker_reliability::campaign::{ENOUGH, Interrupted, NOT_RUN, folder};
+use sync_tracker_reliability::campaign::{Interrupted, NOT_RUN, folder};
 use sync_tracker_reliability::redis::{Network, Program};
 
 use super::cycle::Plan;
 use super::fleet::{Cut, Topology};
-use crate::campaign::{Campaign, HEADINGS, TOLD, Total};
+use crate::campaign::Campaign;
+use crate::outcomes::{TOLD, Total, end, tell_headings};
 
 /// How the master is lost, in turn.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +78,7 @@ pub(crate) async fn run(campaign: &Campaign, topology: Topology) -> Result<ExitC
 }
 
 fn verdict(campaign: &Campaign, topology: Topology, totals: [[Total; 2]; 3]) -> ExitCode {
-    println!("| {topology:?}, seed {} | {HEADINGS} |", campaign.seed);
-    println!("|---|---|---|---|---|---|---|---|---|");
+    tell_headings(&format!("{topology:?}"), campaign);
     let mut failures = Vec::new();
     let mut unknown_but_applied = 0;
     let rows = |waits: usize| Way::ALL.into_iter().map(move |way| (way, waits));
@@ -96,11 +96,5 @@ fn verdict(campaign: &Campaign, topology: Topology, totals: [[Total; 2]; 3]) -> 
             failures.push("without waiting nothing was lost, so this would show no loss");
         }
     }
-    if campaign.cycles >= ENOUGH && unknown_but_applied == 0 {
-        failures.push("no master was lost between a write and its acknowledgement");
-    }
-    for failure in &failures {
-        eprintln!("failover: FAILED: {failure}");
-    }
-    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    end(campaign, unknown_but_applied, failures)
 }

@@ -14,10 +14,10 @@ use sync_tracker_reliability::redis::{Network, Program};
 use tokio::time::sleep;
 
 use super::fleet::{Cut, Fleet, Topology};
-use crate::campaign::Outcomes;
+use crate::campaign::DEADLINE;
 use crate::counter::counted;
 use crate::crew::{Crew, Heard, Story, Surprises};
-use crate::cycle::DEADLINE;
+use crate::outcomes::Outcomes;
 use crate::patient::Patient;
 
 /// How long all go on after it, and after the former master came back.
@@ -80,13 +80,7 @@ impl Plan {
 
         let store = RedisOptions::from_url(&fleet.url())?.open().await?;
         let mut outcomes = look(&(Arc::new(store) as Arc<dyn AnyStore>), story, heard).await?;
-        let met = patient.met();
-        outcomes.unknown_but_applied += met.unknown_but_applied();
-        outcomes.unavailable = met.unavailable();
-        outcomes.unknown = met.unknown();
-        if met.denied() > 0 {
-            differences.push(format!("{} changes were denied that had been made", met.denied()));
-        }
+        outcomes.add(patient.met());
         outcomes.differences.extend(differences);
         Ok(outcomes)
     }

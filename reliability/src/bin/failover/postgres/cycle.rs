@@ -9,19 +9,15 @@ use rand::rngs::StdRng;
 use sync_tracker::postgres::{PostgresOptions, PostgresStore};
 use sync_tracker::{AnyStore, Error, ErrorKind, Key, Outcome, Survival, SyncStore, rules};
 use sync_tracker_reliability::Failure;
-use sync_tracker_reliability::check::check;
 use sync_tracker_reliability::postgres::{Cluster, Server};
 use sync_tracker_reliability::writer::SOURCE;
 use tokio::time::sleep;
 
-use crate::campaign::Outcomes;
-use crate::counter::counted;
-use crate::crew::{Crew, Heard, Story, Surprises};
-use crate::pair::{Cut, Pair, Replication};
+use super::pair::{Cut, Pair, Replication};
+use crate::campaign::DEADLINE;
+use crate::crew::{Crew, Surprises};
+use crate::outcomes::Outcomes;
 use crate::patient::Patient;
-
-/// How long a call of the store may take. What is silent is given up after it.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
 
 /// How long all go on after it.
 const AFTERWARDS: Duration = Duration::from_millis(300);
@@ -85,14 +81,9 @@ impl Plan {
         let story = crew.end().await?;
 
         let store = PostgresOptions::from_url(&pair.standby().url())?.open().await?;
-        let mut outcomes = look(&(Arc::new(store) as Arc<dyn AnyStore>), story, heard).await?;
-        let met = patient.met();
-        outcomes.unknown_but_applied += met.unknown_but_applied();
-        outcomes.unavailable = met.unavailable();
-        outcomes.unknown = met.unknown();
-        if met.denied() > 0 {
-            differences.push(format!("{} changes were denied that had been made", met.denied()));
-        }
+        let store: Arc<dyn AnyStore> = Arc::new(store);
+        let mut outcomes = Outcomes::look(&store, story, heard).await?;
+        outcomes.add(patient.met());
         outcomes.differences.extend(differences);
         Ok(outcomes)
     }
@@ -137,69 +128,4 @@ async fn write_to(server: &Server, deadline: Duration) -> Result<Outcome, Error>
     let options = PostgresOptions::from_url(&server.url())?.migrate(false).deadline(deadline);
     let store = options.open().await?;
     store.apply(&Key::new(SOURCE, "aside", 1)?, &rules::created()).await
-}
-
-/// Looks for what was acknowledged, on a store that nobody uses any more.
-pub(crate) async fn look(
-    store: &Arc<dyn AnyStore>,
-    story: Story,
-    heard: Heard,
-) -> Result<Outcomes, Failure> {
-    let Story { acked, counted: told, failures, surprised: _ } = story;
-    let found = check(store, &acked).await?;
-    let mut outcomes = Outcomes {
-        acked: acked.count + told.iter().sum::<u64>(),
-        lost: found.lost,
-        unknown_but_applied: found.unknown_but_applied,
-        unavailable: 0,
-        unknown: 0,
-        differences: found.differences,
-        heard,
-    };
-    for (counter, told) in (0..).zip(told) {
-        let there = counted(store, counter).await?;
-        outcomes.lost += told.saturating_sub(there);
-        if there != told {
-            outcomes.differences.push(format!("counter {counter}: {told} told, {there} there"));
-        }
-    }
-    outcomes.differences.extend(failures);
-    Ok(outcomes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::counter::count;
-    use std::io;
-    use sync_tracker::memory::MemoryStore;
-    use sync_tracker_reliability::acks::Acked;
-
-    /// What is found of a counter that counted three, if so many were told.
-    async fn found(told: u64) -> (u64, usize) {
-        let store: Arc<dyn AnyStore> = Arc::new(MemoryStore::new());
-        let mut increments = 0..3;
-        let tell = || match (increments.next(), increments.len()) {
-            (Some(_), 1..) => Ok(()),
-            _ => Err(io::Error::other("over")),
-        };
-        count(Arc::clone(&store), 0, tell).await.unwrap_err();
-        let story = Story {
-            acked: Acked::default(),
-            counted: vec![told],
-            failures: Vec::default(),
-            surprised: Vec::default(),
-        };
-        let heard = Heard { first: Duration::ZERO, all: Duration::ZERO };
-        let outcomes = look(&store, story, heard).await.unwrap();
-        assert_eq!(outcomes.acked, told);
-        (outcomes.lost, outcomes.differences.len())
-    }
-
-    #[tokio::test]
-    async fn a_counter_that_is_short_has_lost_and_one_that_is_over_has_counted_twice() {
-        assert_eq!(found(3).await, (0, 0));
-        assert_eq!(found(5).await, (2, 1));
-        assert_eq!(found(2).await, (0, 1));
-    }
 }
