@@ -21,12 +21,11 @@ use sync_tracker_redis::{RedisOptions, RedisStore};
 use tokio::task::JoinSet;
 
 use self::servers::own::OwnServer;
-use self::servers::three;
+use self::servers::{three, url_of};
 
 async fn opened(servers: &[OwnServer]) -> RedisStore {
-    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
-    let url = format!("redis-cluster://{}", hosts.join(","));
-    let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_secs(5));
+    let options =
+        RedisOptions::from_url(&url_of(servers)).unwrap().deadline(Duration::from_secs(5));
     options.open().await.unwrap()
 }
 
@@ -395,9 +394,8 @@ async fn a_master_that_falls_silent_keeps_nobody_from_the_others() {
 #[ignore = "needs redis-server"]
 async fn writes_to_a_cluster_wait_for_replicas_wherever_a_slot_moves() {
     let servers = three();
-    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
-    let url = format!("redis-cluster://{}", hosts.join(","));
-    let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_secs(5));
+    let options =
+        RedisOptions::from_url(&url_of(&servers)).unwrap().deadline(Duration::from_secs(5));
     let plain = options.clone().open().await.unwrap();
     let waiting = options.wait_for_replicas(1, Duration::from_millis(50)).open().await.unwrap();
     let change = rules::created();

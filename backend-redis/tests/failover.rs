@@ -6,60 +6,33 @@
 mod servers;
 
 use std::env;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::Value;
-use sync_tracker_core::{Change, Key, SyncStore, rules};
-use sync_tracker_redis::{RedisOptions, RedisStore};
+use sync_tracker_core::{Key, SyncStore, rules};
+use sync_tracker_redis::RedisOptions;
 
-use self::servers::own::OwnServer;
-use self::servers::{OwnPrefix, three};
+use self::servers::own::{OwnServer, Speech};
+use self::servers::{OwnPrefix, Watched, insist, three, url_of};
 
 fn key(id: u64) -> Key {
     Key::new("shop", "product", id).unwrap()
 }
 
-/// Repeats a change until it is answered. Until then each error says that it may be.
-async fn insist(store: &RedisStore, key: &Key, change: &Change) -> u64 {
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        match store.apply(key, change).await {
-            Ok(outcome) => return outcome.record().unwrap().revision.get(),
-            Err(error) => {
-                assert!(error.is_retryable() && Instant::now() < until, "{error:?}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}
-
-fn replicates(server: &OwnServer) -> bool {
-    let Value::BulkString(info) = server.say("INFO replication") else { panic!() };
-    String::from_utf8(info).unwrap().contains("master_link_status:up")
-}
-
 #[tokio::test]
 #[ignore = "needs redis-server"]
 async fn sentinel_says_who_the_master_is() {
-    let mut master = OwnServer::start(&[]);
-    let port = master.port.to_string();
-    let replica = OwnServer::start(&["--replicaof", "127.0.0.1", &port]);
-    while !replicates(&replica) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let sentinel = OwnServer::sentinel("main", master.port);
-    while sentinel.say("SENTINEL REPLICAS main") == Value::Array(Vec::new()) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let url = format!("redis-sentinel://127.0.0.1:{}/main", sentinel.port);
+    let mut watched = Watched::start(&Speech::Plain, 1);
+    let url = watched.url();
     let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_secs(5));
     let store = options.open().await.unwrap();
     assert_eq!(insist(&store, &key(1), &rules::created()).await, 1);
     // What the replica does not have yet would be lost.
+    let replica = &watched.replica;
     while replica.say("EXISTS sync-tracker:{shop}:r") != Value::Int(1) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    master.end();
+    watched.master.end();
     assert_eq!(insist(&store, &key(1), &rules::updated()).await, 2);
     assert_eq!(replica.say("EXISTS sync-tracker:{shop}:r"), Value::Int(1));
     assert_eq!(store.verify().await.unwrap(), []);
@@ -103,12 +76,9 @@ async fn a_replica_of_a_cluster_takes_over() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     replica.say(&format!("CLUSTER REPLICATE {id}"));
-    while !replicates(&replica) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
-    let url = format!("redis-cluster://{}", hosts.join(","));
-    let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_secs(5));
+    replica.wait_for_master();
+    let options =
+        RedisOptions::from_url(&url_of(&servers)).unwrap().deadline(Duration::from_secs(5));
     let store = options.open().await.unwrap();
     assert_eq!(insist(&store, &key(1), &rules::created()).await, 1);
     tokio::time::sleep(Duration::from_millis(200)).await;

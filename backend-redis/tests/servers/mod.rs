@@ -5,14 +5,19 @@
 #![allow(dead_code, clippy::expect_used)]
 
 pub(crate) mod own;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::env;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use redis::{Client, Connection};
+use redis::{Client, Connection, Value};
 use sync_tracker_conformance::{Guarded, Setup};
+use sync_tracker_core::{Change, Key, SyncStore};
 use sync_tracker_redis::{RedisOptions, RedisStore};
+
+use self::own::{OwnServer, Speech, wait_until};
 
 /// Where the single server is.
 pub(crate) fn url() -> String {
@@ -65,9 +70,8 @@ impl Drop for OwnPrefix {
 
 /// Removes keys from a server that is a master.
 fn sweep(connection: &mut Connection, pattern: &str) {
-    let role: Vec<redis::Value> =
-        redis::cmd("ROLE").query(connection).expect("the server has a role");
-    if role.first() != Some(&redis::Value::BulkString(b"master".into())) {
+    let role: Vec<Value> = redis::cmd("ROLE").query(connection).expect("the server has a role");
+    if role.first() != Some(&Value::BulkString(b"master".into())) {
         return;
     }
     let mut cursor = 0_u64;
@@ -133,20 +137,81 @@ pub(crate) async fn limited(setup: Setup) -> Guarded<RedisStore, OwnPrefix> {
 }
 
 /// Three masters with all slots between them.
-pub(crate) fn three() -> Vec<own::OwnServer> {
+pub(crate) fn three() -> Vec<OwnServer> {
+    three_by(&Speech::Plain)
+}
+
+/// The same, where servers speak so.
+pub(crate) fn three_by(speech: &Speech) -> Vec<OwnServer> {
     let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-    let servers: Vec<_> = (0..3).map(|_| own::OwnServer::start(&settings)).collect();
+    let servers: Vec<_> = (0..3).map(|_| OwnServer::start_by(speech, &settings)).collect();
     for (server, slots) in servers.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
         server.say(&format!("CLUSTER ADDSLOTSRANGE {slots}"));
         server.say(&format!("CLUSTER MEET 127.0.0.1 {}", servers[0].port));
     }
-    let is_up = |server: &own::OwnServer| {
-        let redis::Value::BulkString(info) = server.say("CLUSTER INFO") else { panic!("no info") };
+    let is_up = |server: &OwnServer| {
+        let Value::BulkString(info) = server.say("CLUSTER INFO") else { panic!("no info") };
         let info = String::from_utf8(info).expect("text");
         info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
     };
-    while !servers.iter().all(is_up) {
-        thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("the cluster is up", || servers.iter().all(is_up));
     servers
+}
+
+fn hosts(servers: &[OwnServer]) -> String {
+    let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+    hosts.join(",")
+}
+
+/// A cluster by these of its servers.
+pub(crate) fn url_of(servers: &[OwnServer]) -> String {
+    format!("{}-cluster://{}", servers[0].scheme(), hosts(servers))
+}
+
+/// A master called `main` with a replica, and Sentinels that watch it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) master: OwnServer,
+    pub(crate) replica: OwnServer,
+    pub(crate) sentinels: Vec<OwnServer>,
+}
+
+impl Watched {
+    pub(crate) fn start(speech: &Speech, sentinels: usize) -> Self {
+        let master = OwnServer::start_by(speech, &[]);
+        let replica = OwnServer::replica(&master);
+        let sentinels: Vec<_> =
+            (0..sentinels).map(|_| OwnServer::sentinel("main", &master)).collect();
+        for sentinel in &sentinels {
+            // They look and tell more often than every ten and two seconds.
+            sentinel.say("SENTINEL DEBUG info-period 500 publish-period 200");
+        }
+        let are_known = |words: &str, number: usize| {
+            let knows = |sentinel: &OwnServer| matches!(sentinel.say(words), Value::Array(known) if known.len() == number);
+            sentinels.iter().all(knows)
+        };
+        wait_until("all know of each other", || {
+            are_known("SENTINEL REPLICAS main", 1)
+                && are_known("SENTINEL SENTINELS main", sentinels.len() - 1)
+        });
+        Self { master, replica, sentinels }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("{}-sentinel://{}/main", self.master.scheme(), hosts(&self.sentinels))
+    }
+}
+
+/// Repeats a change until it is answered. Until then each error says that it may be.
+pub(crate) async fn insist(store: &RedisStore, key: &Key, change: &Change) -> u64 {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        match store.apply(key, change).await {
+            Ok(outcome) => return outcome.record().expect("it is applied").revision.get(),
+            Err(error) => {
+                assert!(error.is_retryable() && Instant::now() < until, "{error:?}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
 }
