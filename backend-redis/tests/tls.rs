@@ -1,40 +1,134 @@
 //! Connections by TLS.
 
 #![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // helpers of tests too
+
+#[path = "servers/mod.rs"]
+mod servers;
 
 use std::env;
-use std::process::Command;
+use std::path::Path;
+use std::time::Duration;
 
-use sync_tracker_core::{ErrorKind, Guard, Key, SyncStore, rules};
-use sync_tracker_redis::RedisOptions;
+use redis::Value;
+use sync_tracker_core::{ErrorKind, Guard, Key, Survival, SyncStore, rules};
+use sync_tracker_redis::{RedisOptions, RedisStore};
 
-/// What the system trusts is read from the environment, once for a process: so the part that trusts
-/// the authority is this test again, in a process of its own.
+use self::servers::own::{OwnServer, wait_until};
+use self::servers::tls::{Authority, pass, trusted, trusting};
+use self::servers::{Watched, insist, three_by, url_of};
+
+fn key(source: &str) -> Key {
+    Key::new(source, "product", 1).unwrap()
+}
+
+async fn open(url: &str) -> RedisStore {
+    RedisOptions::from_url(url).unwrap().open().await.unwrap()
+}
+
+async fn assert_unavailable(url: &str) {
+    let refused = RedisOptions::from_url(url).unwrap().open().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused:?}");
+}
+
+async fn assert_plain_is_refused(url: &str) {
+    assert_unavailable(&url.replace("rediss", "redis")).await;
+}
+
+/// From now on the server shows whoever connects a certificate by somebody else.
+fn disguise(server: &OwnServer, stranger: &Authority) {
+    let file = |name: &str| stranger.directory().join(name).display().to_string();
+    let (certificate, key) = (file("server.crt"), file("server.key"));
+    server.say(&format!("CONFIG SET tls-cert-file {certificate} tls-key-file {key}"));
+}
+
 #[tokio::test]
 #[ignore = "needs SYNC_TRACKER_REDIS_TLS_URL"]
 async fn over_tls_the_server_is_who_its_certificate_says() {
     let url = env::var("SYNC_TRACKER_REDIS_TLS_URL").unwrap();
     let authority = env::var("SYNC_TRACKER_REDIS_TLS_AUTHORITY").unwrap();
-    let prefix = format!("test-tls-{}", std::process::id());
-    let options = RedisOptions::from_url(&url).unwrap().prefix(prefix);
     if env::var("SSL_CERT_FILE").is_ok_and(|trusted| trusted == authority) {
+        let prefix = format!("test-tls-{}", std::process::id());
+        let options = RedisOptions::from_url(&url).unwrap().prefix(prefix);
         let store = options.open().await.unwrap();
-        let key = Key::new("shop", "product", 1).unwrap();
+        let key = key("shop");
         assert!(store.apply(&key, &rules::created()).await.unwrap().is_applied());
         assert_eq!(store.get(&key).await.unwrap().unwrap().revision.get(), 1);
         let _ = store.remove(&key, &Guard::default()).await.unwrap();
         return;
     }
-    let stranger = options.open().await.unwrap_err();
-    assert_eq!(stranger.kind(), ErrorKind::Unavailable, "{stranger:?}");
-    let plain = RedisOptions::from_url(&url.replace("rediss", "redis")).unwrap();
-    let plain = plain.open().await.unwrap_err();
-    assert_eq!(plain.kind(), ErrorKind::Unavailable, "{plain:?}");
-    let name = "over_tls_the_server_is_who_its_certificate_says";
-    let mut again = Command::new(env::current_exe().unwrap());
-    again.args(["--include-ignored", "--exact", name]).env("SSL_CERT_FILE", &authority);
-    let again = again.output().unwrap();
-    let said = String::from_utf8_lossy(&again.stdout);
-    assert!(again.status.success() && said.contains("1 passed"), "{said}");
+    assert_unavailable(&url).await;
+    assert_plain_is_refused(&url).await;
+    let test = "over_tls_the_server_is_who_its_certificate_says";
+    pass(&mut trusting(Path::new(&authority), test));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and openssl"]
+async fn over_tls_sentinels_say_who_the_master_is_also_after_a_failover() {
+    let test = "over_tls_sentinels_say_who_the_master_is_also_after_a_failover";
+    let Some(speech) = trusted(test) else { return };
+    let watched = Watched::start(&speech, 2);
+    let Watched { master, replica, sentinels } = &watched;
+    let (url, key) = (watched.url(), key("shop"));
+    assert_plain_is_refused(&url).await;
+    assert_plain_is_refused(&master.url()).await;
+    let store = open(&url).await;
+    assert_eq!(insist(&store, &key, &rules::created()).await, 1);
+    // What the replica does not have yet would be lost.
+    let is_there = || replica.say("EXISTS sync-tracker:{shop}:r") == Value::Int(1);
+    wait_until("the replica has the record", is_there);
+    wait_until("a Sentinel begins", || sentinels[1].try_say("SENTINEL FAILOVER main").is_ok());
+    // So that nothing is written to it any more.
+    master.wait_for_master();
+    assert_eq!(insist(&store, &key, &rules::updated()).await, 2);
+    assert_eq!(store.verify().await.unwrap(), []);
+    let there = open(&replica.url()).await.get(&key).await.unwrap().unwrap();
+    assert_eq!(there.revision.get(), 2, "the replica is the master");
+    assert_eq!(insist(&open(&url).await, &key, &rules::updated()).await, 3);
+
+    let stranger = Authority::new();
+    disguise(replica, &stranger);
+    assert_unavailable(&url).await;
+    assert_eq!(insist(&store, &key, &rules::updated()).await, 4);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and openssl"]
+async fn over_tls_every_server_of_a_cluster_is_found_and_followed() {
+    let test = "over_tls_every_server_of_a_cluster_is_found_and_followed";
+    let Some(speech) = trusted(test) else { return };
+    let servers = three_by(&speech);
+    let url = url_of(&servers[..1]);
+    assert_plain_is_refused(&url).await;
+    let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_secs(5));
+    let store = options.open().await.unwrap();
+    let sources: Vec<_> = (0..24).map(|number| format!("shop {number}")).collect();
+    for source in &sources {
+        assert_eq!(insist(&store, &key(source), &rules::created()).await, 1);
+    }
+    for server in &servers {
+        assert_ne!(server.say("DBSIZE"), Value::Int(0));
+    }
+    assert_eq!(store.records_of(&key("shop").entity).await.unwrap().len(), 24);
+    assert_eq!(store.durability().await.unwrap().power_loss, Survival::MayBeLost);
+
+    // A slot that nobody has used goes to the next server, which the first says of itself.
+    let Value::Int(slot) = servers[0].say("CLUSTER KEYSLOT sync-tracker:{moved}:r") else {
+        panic!()
+    };
+    let at = usize::try_from(slot / 5461).unwrap().min(2);
+    let (from, to) = (&servers[at], &servers[(at + 1) % 3]);
+    let Value::BulkString(id) = to.say("CLUSTER MYID") else { panic!() };
+    let id = String::from_utf8(id).unwrap();
+    for server in [to, from] {
+        server.say(&format!("CLUSTER SETSLOT {slot} NODE {id}"));
+    }
+    assert!(store.apply(&key("moved"), &rules::created()).await.unwrap().is_applied());
+    assert_eq!(to.say("EXISTS sync-tracker:{moved}:r"), Value::Int(1));
+    assert_eq!(store.verify().await.unwrap(), []);
+
+    let stranger = Authority::new();
+    disguise(&servers[2], &stranger);
+    assert_unavailable(&url).await;
 }
