@@ -187,7 +187,10 @@ impl Watched {
             sentinel.say("SENTINEL DEBUG info-period 500 publish-period 200");
         }
         let are_known = |words: &str, number: usize| {
-            let knows = |sentinel: &OwnServer| matches!(sentinel.say(words), Value::Array(known) if known.len() == number);
+            let knows = |sentinel: &OwnServer| match sentinel.say(words) {
+                Value::Array(known) => known.len() == number,
+                _ => false,
+            };
             sentinels.iter().all(knows)
         };
         wait_until("all know of each other", || {

@@ -16,18 +16,15 @@ impl Authority {
     /// As `scripts/test-servers` makes one.
     pub(crate) fn new() -> Self {
         let directory = own_directory();
-        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc";
         let names = "subjectAltName = IP:127.0.0.1\n";
         fs::write(directory.join("names"), names).expect("a file");
         for words in [
-            format!(
-                "req -x509 {key} -days 2 -subj /CN=authority -keyout authority.key -out authority.crt"
-            ),
-            format!("req {key} -subj /CN=127.0.0.1 -keyout server.key -out server.csr"),
+            "req -x509 KEY -days 2 -subj /CN=authority -keyout authority.key -out authority.crt",
+            "req KEY -subj /CN=127.0.0.1 -keyout server.key -out server.csr",
             "x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
-             -days 2 -extfile names -out server.crt"
-                .into(),
+             -days 2 -extfile names -out server.crt",
         ] {
+            let words = words.replace("KEY", "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc");
             let mut openssl = Command::new("openssl");
             openssl.args(words.split_whitespace()).current_dir(&directory);
             let output = openssl.output().expect("openssl is installed");
@@ -53,7 +50,7 @@ impl Drop for Authority {
 /// Where a test that trusts an authority finds its certificates.
 const CERTIFICATES: &str = "SYNC_TRACKER_TEST_CERTIFICATES";
 
-/// How the servers of a test speak, if this is the process that trusts who signs for them. Else that
+/// How the servers of a test speak, if this is the process that trusts who signs for them. Else the
 /// test has passed in such a process.
 pub(crate) fn trusted(test: &str) -> Option<Speech> {
     if let Some(directory) = env::var_os(CERTIFICATES) {
@@ -67,7 +64,7 @@ pub(crate) fn trusted(test: &str) -> Option<Speech> {
     None
 }
 
-/// A test again. What the system trusts is read from the environment, once for a process: so whoever
+/// A test again. What the system trusts is read from the environment, once for a process: so who
 /// trusts an authority is a process of its own.
 pub(crate) fn trusting(authority: &Path, test: &str) -> Command {
     let mut again = Command::new(env::current_exe().expect("a program"));
