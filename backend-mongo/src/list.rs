@@ -25,8 +25,15 @@ pub(crate) fn filtered(filter: &Filter, after: Option<&Cursor>, now: Now) -> Doc
     let mut all: Vec<Bson> = Vec::new();
     if let Some(source) = source {
         // By the whole id, so that it is a range of the order of pages.
-        let from = doc! { "source": source.as_str() };
-        let to = doc! { "source": source.as_str(), "entity_type": Bson::MaxKey };
+        let (mut from, mut to) = (doc! { "source": source.as_str() }, Document::new());
+        if let Some(of) = entity_type {
+            from.insert("entity_type", of.as_str());
+            to.clone_from(&from);
+            to.insert("entity_id", Bson::MaxKey);
+        } else {
+            to.clone_from(&from);
+            to.insert("entity_type", Bson::MaxKey);
+        }
         all.push(bson!({ "_id": { "$gte": from, "$lt": to } }));
         all.push(bson!({ "_id.source": source.as_str() }));
     }
