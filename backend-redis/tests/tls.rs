@@ -14,8 +14,8 @@ use redis::Value;
 use sync_tracker_core::{ErrorKind, Guard, Key, Survival, SyncStore, rules};
 use sync_tracker_redis::{RedisOptions, RedisStore};
 
-use self::servers::own::{OwnServer, wait_until};
-use self::servers::tls::{Authority, pass, trusted, trusting};
+use self::servers::own::{OwnServer, Speech, wait_until};
+use self::servers::tls::{Authority, certify, pass, trusted, trusting};
 use self::servers::{Watched, insist, three_by, url_of};
 
 fn key(source: &str) -> Key {
@@ -35,10 +35,10 @@ async fn assert_plain_is_refused(url: &str) {
     assert_unavailable(&url.replace("rediss", "redis")).await;
 }
 
-/// From now on the server shows whoever connects a certificate by somebody else.
-fn disguise(server: &OwnServer, stranger: &Authority) {
-    let file = |name: &str| stranger.directory().join(name).display().to_string();
-    let (certificate, key) = (file("server.crt"), file("server.key"));
+/// From now on the server shows whoever connects another certificate.
+fn show(server: &OwnServer, directory: &Path, file: &str) {
+    let file = |end: &str| directory.join(format!("{file}.{end}")).display().to_string();
+    let (certificate, key) = (file("crt"), file("key"));
     server.say(&format!("CONFIG SET tls-cert-file {certificate} tls-key-file {key}"));
 }
 
@@ -88,7 +88,7 @@ async fn over_tls_sentinels_say_who_the_master_is_also_after_a_failover() {
     assert_eq!(insist(&open(&url).await, &key, &rules::updated()).await, 3);
 
     let stranger = Authority::new();
-    disguise(replica, &stranger);
+    show(replica, stranger.directory(), "server");
     assert_unavailable(&url).await;
     assert_eq!(insist(&store, &key, &rules::updated()).await, 4);
 }
@@ -129,6 +129,36 @@ async fn over_tls_every_server_of_a_cluster_is_found_and_followed() {
     assert_eq!(store.verify().await.unwrap(), []);
 
     let stranger = Authority::new();
-    disguise(&servers[2], &stranger);
+    show(&servers[2], stranger.directory(), "server");
     assert_unavailable(&url).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and openssl"]
+async fn over_tls_servers_of_a_cluster_are_called_by_the_names_they_announce() {
+    let test = "over_tls_servers_of_a_cluster_are_called_by_the_names_they_announce";
+    let Some(speech) = trusted(test) else { return };
+    let servers = three_by(&speech);
+    for server in &servers {
+        server.say("CONFIG SET cluster-announce-hostname localhost");
+        server.say("CONFIG SET cluster-preferred-endpoint-type hostname");
+    }
+    let knows_names = |server: &OwnServer| {
+        let known = format!("{:?}", server.say("CLUSTER SLOTS"));
+        known.matches("localhost").count() == servers.len()
+    };
+    wait_until("all know the names", || servers.iter().all(knows_names));
+    let Speech::Tls(directory) = &speech else { panic!() };
+    certify(directory, "named", "DNS:localhost");
+    for server in &servers {
+        show(server, directory, "named");
+    }
+    let by_address = url_of(&servers[..1]);
+    assert_unavailable(&by_address).await;
+    let store = open(&by_address.replace("127.0.0.1", "localhost")).await;
+    for number in 0..24 {
+        let source = format!("shop {number}");
+        assert!(store.apply(&key(&source), &rules::created()).await.unwrap().is_applied());
+    }
+    assert_eq!(store.verify().await.unwrap(), []);
 }

@@ -16,20 +16,11 @@ impl Authority {
     /// As `scripts/test-servers` makes one.
     pub(crate) fn new() -> Self {
         let directory = own_directory();
-        let names = "subjectAltName = IP:127.0.0.1\n";
-        fs::write(directory.join("names"), names).expect("a file");
-        for words in [
+        openssl(
+            &directory,
             "req -x509 KEY -days 2 -subj /CN=authority -keyout authority.key -out authority.crt",
-            "req KEY -subj /CN=127.0.0.1 -keyout server.key -out server.csr",
-            "x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
-             -days 2 -extfile names -out server.crt",
-        ] {
-            let words = words.replace("KEY", "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc");
-            let mut openssl = Command::new("openssl");
-            openssl.args(words.split_whitespace()).current_dir(&directory);
-            let output = openssl.output().expect("openssl is installed");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
+        );
+        certify(&directory, "server", "IP:127.0.0.1");
         Self { directory }
     }
 
@@ -45,6 +36,26 @@ impl Drop for Authority {
             removed.expect("its directory goes");
         }
     }
+}
+
+/// Signs for a server that has these names: its files have this one.
+pub(crate) fn certify(authority: &Path, file: &str, names: &str) {
+    fs::write(authority.join("names"), format!("subjectAltName = {names}\n")).expect("a file");
+    let asked = format!("req KEY -subj /CN=server -keyout {file}.key -out {file}.csr");
+    openssl(authority, &asked);
+    let signed = format!(
+        "x509 -req -in {file}.csr -CA authority.crt -CAkey authority.key -CAcreateserial \
+         -days 2 -extfile names -out {file}.crt"
+    );
+    openssl(authority, &signed);
+}
+
+fn openssl(directory: &Path, words: &str) {
+    let words = words.replace("KEY", "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc");
+    let mut openssl = Command::new("openssl");
+    openssl.args(words.split_whitespace()).current_dir(directory);
+    let output = openssl.output().expect("openssl is installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Where a test that trusts an authority finds its certificates.
