@@ -40,7 +40,7 @@ impl MongoStore {
 
     /// Nothing if another call came between.
     async fn try_apply(&self, key: &Key, change: &Change) -> Result<Option<Outcome>> {
-        let write = Write { change: change.id(), call: ChangeId::random(), in_batch: false };
+        let write = Write { call: ChangeId::random(), in_batch: false };
         let Composed { pipeline, may_create } = compose(change, write, self.now_of_call());
         let (records, id) = (self.records.clone(), value::key(key));
         let update = async move {
@@ -154,7 +154,7 @@ impl MongoStore {
     pub(crate) async fn remove_if(&self, key: &Key, guard: &Guard) -> Result<Removal> {
         for _ in 0..TRIES {
             let (records, id) = (self.records.clone(), value::key(key));
-            let condition = condition(guard, self.now_of_call());
+            let condition = condition(guard, self.now_of_call())?;
             let delete =
                 async move { records.delete_one(doc! { "_id": id, "$expr": condition }).await };
             let deleted = self.run(Effect::Write, delete).await;

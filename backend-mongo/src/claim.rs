@@ -14,11 +14,15 @@ use crate::batch::noted_arm;
 use crate::compose::{Composed, Write, compose};
 use crate::document::decode;
 use crate::error::Effect;
-use crate::expression::Now;
 use crate::list::{due_now, filtered, not_reserved};
 use crate::pauses::lasting;
 use crate::store::MongoStore;
 use crate::value::{change_id, key, whole, whole_u32};
+
+/// How often a claim looks for what is due, if others take what it chose.
+const ROUNDS: usize = 2;
+/// How far it goes out of their way, in its own lengths.
+const AWAY: usize = 4;
 
 /// What a claim finds.
 #[derive(Default)]
@@ -31,15 +35,29 @@ struct Candidates {
 impl MongoStore {
     pub(crate) async fn claim_due(&self, request: &ClaimRequest) -> Result<Claimed> {
         let change = request.change();
-        let now = self.now_of_call();
-        let Candidates { mut granted, due } = self.candidates(request, &change, now).await?;
-        granted.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
-        granted.truncate(request.limit());
-        let selected = request.select(granted.len(), &due);
-        let taken = self.take(&selected, &change, request.claim_id()).await?;
-        let mut claimed = Claimed::default();
-        granted.into_iter().chain(taken).for_each(|it| claimed.push(it));
-        Ok(claimed)
+        let mut claimed = Vec::new();
+        for round in 0..ROUNDS {
+            // Behind what those who were faster are at.
+            let skipped = match round {
+                0 => 0,
+                _ => rand::random_range(0..=AWAY * request.limit()),
+            };
+            let Candidates { mut granted, due } =
+                self.candidates(request, &change, skipped).await?;
+            granted.sort_by(|a, b| claim_order(a).cmp(&claim_order(b)));
+            granted.truncate(request.limit());
+            let selected = request.select(granted.len(), &due);
+            let taken = self.take(&selected, &change, request.claim_id()).await?;
+            let is_alone = taken.len() == selected.len();
+            claimed = granted;
+            claimed.extend(taken);
+            if is_alone {
+                break;
+            }
+        }
+        let mut answer = Claimed::default();
+        claimed.into_iter().for_each(|it| answer.push(it));
+        Ok(answer)
     }
 
     /// What may be taken, the one due longest first: one more than are asked for, since a lease that
@@ -49,8 +67,9 @@ impl MongoStore {
         &self,
         request: &ClaimRequest,
         change: &Change,
-        now: Now,
+        skipped: usize,
     ) -> Result<Candidates> {
+        let now = self.now_of_call();
         let mut all: Vec<Bson> = vec![
             bson!({ "_id.source": request.source().as_str() }),
             not_reserved(),
@@ -62,6 +81,7 @@ impl MongoStore {
         let pipeline = vec![
             doc! { "$match": { "$and": all } },
             doc! { "$sort": { "due_at": 1, "_id": 1 } },
+            doc! { "$skip": whole(skipped) },
             doc! { "$limit": whole(request.limit() + 1) },
             doc! { "$unionWith": {
                 "coll": self.records.name(),
@@ -114,7 +134,7 @@ impl MongoStore {
         }
         let ids: Vec<_> = selected.iter().map(|record| key(&record.key)).collect();
         let Some(first) = selected.first() else { return Ok(Vec::new()) };
-        let write = Write { change: change.id(), call: ChangeId::random(), in_batch: true };
+        let write = Write { call: ChangeId::random(), in_batch: true };
         let Composed { pipeline, .. } = compose(change, write, self.now_of_call());
         let of_source = first.key.source.as_str();
         let these = doc! { "_id.source": of_source, "_id": { "$in": ids.clone() } };

@@ -209,7 +209,12 @@ pub(crate) fn is_forbidden(cause: &DriverError) -> bool {
     matches!(&*cause.kind, DriverKind::Command(refused) if refused.code == 13)
 }
 
-/// Why one change of a batch was not carried out, of which the others may be.
+/// Whether a server answered that it does not carry out a command, or not to its end.
+pub(crate) fn is_refusal(cause: &DriverError) -> bool {
+    matches!(&*cause.kind, DriverKind::Command(_))
+}
+
+/// Why one statement of a command was not carried out, of which the others may be.
 pub(crate) fn of_item(refused: &Document) -> Result<Error> {
     let code = refused.get_i32("code").map_err(|_| unexpected())?;
     Ok(match code {

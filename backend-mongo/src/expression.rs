@@ -10,7 +10,10 @@ use crate::value::{date, whole};
 
 /// A value that is taken as it is.
 pub(crate) fn literal(value: impl Into<Bson>) -> Bson {
-    bson!({ "$literal": value.into() })
+    match value.into() {
+        plain @ (Bson::Int64(_) | Bson::DateTime(_) | Bson::Null) => plain,
+        value => bson!({ "$literal": value }),
+    }
 }
 
 pub(crate) fn equal(one: Bson, other: Bson) -> Bson {

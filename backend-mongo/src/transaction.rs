@@ -107,7 +107,7 @@ impl MongoStore {
         {
             return Ok(refused);
         }
-        let write = Write { change: change.id(), call: ChangeId::random(), in_batch: false };
+        let write = Write { call: ChangeId::random(), in_batch: false };
         let Composed { pipeline, may_create } = compose(change, write, self.now_of_call());
         let answer = self
             .records

@@ -1,4 +1,4 @@
-//! A batch is two round trips, and each item has its own outcome: whoever else writes, and whatever
+//! A batch is two round trips, or four if it makes records, and each item has its own outcome: whoever else writes, and whatever
 //! gets lost.
 
 #![allow(clippy::unwrap_used)] // what tests call is part of them
@@ -12,10 +12,11 @@ use std::time::Duration;
 use mongodb::options::ClientOptions;
 use serde_json::{Map, Value};
 use sync_tracker_conformance::{Direction, FaultProxy, Trigger, WireFault};
-use sync_tracker_core::rules::{MarkSynced, Success};
+use sync_tracker_core::rules::{Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
-    Change, ClaimId, ClaimRequest, ErrorKind, Filter, Key, Metadata, MetadataMerge, Millis,
-    Outcome, Source, SyncRecord, SyncStore, rules,
+    Change, ClaimId, ClaimRequest, ErrorKind, ExternalId, Filter, Fingerprint, Key, Metadata,
+    MetadataMerge, MetadataOp, Millis, Outcome, RemoteVersion, Source, SyncRecord, SyncStore,
+    Timestamp, rules,
 };
 use sync_tracker_mongo::{MongoOptions, MongoStore};
 use tokio::sync::Barrier;
@@ -60,15 +61,18 @@ fn merging(name: &str, bytes: usize) -> Change {
 
 #[tokio::test]
 #[ignore = "needs SYNC_TRACKER_MONGO_URL"]
-async fn a_thousand_changes_are_two_round_trips() {
+async fn a_thousand_changes_are_two_round_trips_and_a_thousand_new_records_four() {
     let database = OwnDatabase::new();
     let (store, proxy) = proxied(&database).await;
-    for change in [rules::created, rules::updated, rules::created] {
+    let synced = || MarkSynced::default().change();
+    let changes: [(fn() -> Change, u64); 4] =
+        [(rules::created, 4), (synced, 2), (rules::created, 2), (rules::updated, 2)];
+    for (change, trips) in changes {
         let items = each(0..1_000, change);
         proxy.reset_counts();
         let outcomes = outcomes(&store, &items).await;
         assert_eq!(outcomes.len(), 1_000);
-        assert_eq!(proxy.counts().round_trips, 2);
+        assert_eq!(proxy.counts().round_trips, trips);
     }
     let source = Source::new("shop").unwrap();
     let ttl = Millis::new(60_000).unwrap();
@@ -146,6 +150,87 @@ async fn a_batch_that_is_cut_off_anywhere_counts_once_when_it_is_repeated() {
             }
         }
     }
+}
+
+/// What pushes may tell, in every combination.
+fn successes() -> Vec<Success> {
+    let versions = [
+        None,
+        Some(RemoteVersion::Sequence(7)),
+        Some(RemoteVersion::Timestamp(Timestamp::from_millis(7).unwrap())),
+        Some(RemoteVersion::opaque("seven").unwrap()),
+    ];
+    let fingerprints = [None, Some(Fingerprint::new("v1:content").unwrap())];
+    let metadata = Metadata::new(serde_json::json!({ "kept": [1], "gone": 2 })).unwrap();
+    let merge = MetadataMerge::new(metadata.clone(), ["other"]).unwrap();
+    let metadata = [MetadataOp::Keep, MetadataOp::Replace(metadata), MetadataOp::Merge(merge)];
+    let mut successes = Vec::new();
+    for remote_version in &versions {
+        for fingerprint in &fingerprints {
+            for metadata in &metadata {
+                successes.push(Success {
+                    remote_version: remote_version.clone(),
+                    fingerprint: fingerprint.clone(),
+                    metadata: metadata.clone(),
+                    ..Success::default()
+                });
+            }
+        }
+    }
+    successes
+}
+
+/// Without times, keys and what names the change.
+fn told(record: &SyncRecord) -> impl PartialEq + std::fmt::Debug {
+    let of_remote = (record.remote_version.clone(), record.remote_seen.clone());
+    let content = (record.base.clone(), record.echoes.clone(), record.metadata.clone());
+    (record.status(), record.revision, record.synced_revision, record.last_arm, of_remote, content)
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn what_changes_tell_is_the_same_alone_and_among_others_nearly_alike() {
+    let database = OwnDatabase::new();
+    let store = direct(&database).await;
+    let count = successes().len();
+    let first = Success { remote_version: Some(RemoteVersion::Sequence(6)), ..Success::default() };
+    for (round, successes) in [vec![first; count], successes()].into_iter().enumerate() {
+        let change = |success: &Success| MarkSynced { success: success.clone() }.change();
+        // Twice each, so that none is alone of its kind.
+        let items: Vec<_> = (0..2 * count).map(|n| (key(n), change(&successes[n / 2]))).collect();
+        let together = outcomes(&store, &items).await;
+        for (n, success) in successes.iter().enumerate() {
+            let alone = store.apply(&key(1_000 + n), &change(success)).await.unwrap();
+            for outcome in &together[2 * n..2 * n + 2] {
+                assert!(outcome.is_applied(), "{round}, {success:?}: {outcome:?}");
+                let (one, other) = (outcome.record().unwrap(), alone.record().unwrap());
+                assert_eq!(told(one), told(other), "{round}, {success:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn whoever_is_refused_an_external_id_stops_no_other_of_its_statement() {
+    let database = OwnDatabase::new();
+    let store = direct(&database).await;
+    let bind = |id: usize| {
+        let external_id = ExternalId::new(format!("id {id}")).unwrap();
+        Bind { external_id, mode: BindMode::Add }.change()
+    };
+    let there = outcomes(&store, &each(300..600, rules::created)).await;
+    assert!(there.iter().all(Outcome::is_applied));
+    // Records that are new, and those.
+    for first in [0, 300] {
+        let taken = first + 150;
+        assert!(store.apply(&key(1_000 + first), &bind(taken)).await.unwrap().is_applied());
+        let items: Vec<_> = (first..first + 300).map(|id| (key(id), bind(id))).collect();
+        for (id, outcome) in (first..).zip(outcomes(&store, &items).await) {
+            assert_eq!(outcome.is_applied(), id != taken, "{id}: {outcome:?}");
+        }
+    }
+    assert_eq!(store.verify().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sync_tracker_core::rules::{Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
     BeginInbox, Begun, Change, ChangeId, CheckpointStore, ClaimId, ClaimRequest, ExternalId,
-    Filter, Generation, InboxStore, JsonValue, Key, Metadata, Millis, PageSize, Renamed,
-    SaveCheckpoint, Saved, Settled, SyncStore, TransactionalStore, Version, rules,
+    Filter, Generation, Guard, InboxStore, JsonValue, Key, Metadata, Millis, PageSize, Removal,
+    Renamed, SaveCheckpoint, Saved, Settled, SyncStore, TransactionalStore, Version, rules,
 };
 use sync_tracker_mongo::{MongoOptions, MongoStore};
 
@@ -73,12 +73,31 @@ async fn batches_and_filters_take_text_as_text() {
     let binds: Vec<_> = binds.collect();
     let marks: Vec<_> =
         HOSTILE.iter().zip(keys()).map(|(text, key)| (key, with_metadata(text))).collect();
-    for items in [binds, marks] {
-        for ((key, _), outcome) in items.iter().zip(store.apply_many(&items).await) {
+    for items in [&binds, &marks] {
+        for ((key, _), outcome) in items.iter().zip(store.apply_many(items).await) {
             let outcome = outcome.unwrap();
             assert!(outcome.is_applied(), "{key}: {outcome:?}");
             assert_eq!(outcome.record(), store.get(key).await.unwrap().as_ref());
         }
+    }
+    // Of one source and entity type, so that they share an update.
+    let alike = |n: usize| Key::new("alike", "alike", HOSTILE[n]).unwrap();
+    for items in [
+        (0..HOSTILE.len()).map(|n| (alike(n), binds[n].1.clone())).collect::<Vec<_>>(),
+        (0..HOSTILE.len()).map(|n| (alike(n), marks[n].1.clone())).collect(),
+    ] {
+        for (n, outcome) in store.apply_many(&items).await.into_iter().enumerate() {
+            let outcome = outcome.unwrap();
+            assert!(outcome.is_applied(), "{}: {outcome:?}", HOSTILE[n]);
+            assert_eq!(outcome.record(), store.get(&alike(n)).await.unwrap().as_ref());
+        }
+    }
+    for (n, text) in HOSTILE.iter().enumerate() {
+        let record = store.get(&alike(n)).await.unwrap().unwrap();
+        assert_eq!(record.external_id.as_ref().map(ExternalId::as_str), Some(*text));
+        assert_eq!(record.metadata, hostile_metadata(text));
+        let removed = store.remove(&alike(n), &Guard::default()).await.unwrap();
+        assert_eq!(removed, Removal::Removed);
     }
     for (text, key) in HOSTILE.iter().zip(keys()) {
         let metadata = Some(hostile_metadata(text));

@@ -228,7 +228,7 @@ const CALLS: [(&str, i64, i64); 25] = [
     ("sources", SOURCES + 1, 0),
     ("update", 1, 1),
     ("create and remove", 1, 1),
-    ("update many", 3 * MANY + FEW, 2 * MANY),
+    ("update many", 4 * MANY + FEW, 2 * MANY),
     ("put", 2, 2),
     ("receive", 2, 2),
     ("forget nothing", 1, 0),

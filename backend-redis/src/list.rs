@@ -87,7 +87,7 @@ fn walk(filter: &Filter) -> Walk {
 }
 
 /// How many records one script reads.
-const LARGEST: usize = 200;
+const LARGEST: usize = 100;
 
 /// Some records of a walk, in order.
 struct Stretch {

@@ -39,7 +39,7 @@ pub struct RedisStore {
 }
 
 /// How many records one script reads by their ids.
-const READ_AT_ONCE: usize = 200;
+const READ_AT_ONCE: usize = 100;
 /// How many external ids one script looks up: two reads each.
 const FOUND_AT_ONCE: usize = 100;
 

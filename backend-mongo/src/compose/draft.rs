@@ -3,6 +3,7 @@
 use mongodb::bson::{Bson, Document, bson, doc};
 use sync_tracker_core::RecentChanges;
 
+use super::values::Values;
 use crate::expression::{Now, all, cond, equal, greater, highest, or_else, plus, pushed};
 use crate::value::{change_id, whole};
 
@@ -82,11 +83,17 @@ impl Draft {
     }
 
     /// Adds what each change derives, and gives the fields as an expression.
-    pub(super) fn derived(mut self, write: Write, arm: usize, now: Now) -> Bson {
+    pub(super) fn derived(
+        mut self,
+        write: Write,
+        arm: usize,
+        now: Now,
+        values: &mut Values<'_>,
+    ) -> Bson {
         self.derive_pending_since(now);
         let version = plus(self.get("version"), 1);
         self.set("version", version);
-        let id = Bson::Int64(change_id(write.change));
+        let id = values.id();
         let recent = pushed(self.get("recent_changes"), id, RecentChanges::CAPACITY);
         self.set("recent_changes", recent);
         self.set("last_arm", Bson::Int64(whole(arm)));
@@ -122,8 +129,6 @@ impl Draft {
 /// What tells one write from another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Write {
-    /// The change.
-    pub(crate) change: sync_tracker_core::ChangeId,
     /// The call that carries it: another one for each try.
     pub(crate) call: sync_tracker_core::ChangeId,
     /// Whether the call reads the record later, and not as the answer of this very write.

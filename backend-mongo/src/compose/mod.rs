@@ -7,22 +7,31 @@
 mod draft;
 mod guard;
 mod patch;
+mod values;
 
 use mongodb::bson::{Bson, Document, bson, doc};
-use sync_tracker_core::{Arm, Change, Guard, HeldKind, Status, SyncRecord, Timestamp};
+use sync_tracker_core::{Arm, Change, Guard, HeldKind, Result, Status, SyncRecord, Timestamp};
 
 pub(crate) use self::draft::{BATCH_CALLS, Write};
 use self::draft::{BEFORE, Draft};
+use self::values::Values;
+pub(crate) use self::values::{ITEM, Likeness, Params};
 use crate::expression::{
     Now, all, any, cond, equal, greater, is_in, joined, length, not, present, switch, unequal,
 };
-use crate::value::{change_id, held_kind, whole};
+use crate::value::{held_kind, whole};
 
 /// A composed update.
 pub(crate) struct Composed {
     pub(crate) pipeline: Vec<Document>,
     /// Whether an arm holds on a key without record.
     pub(crate) may_create: bool,
+}
+
+/// An update for changes that are [alike](Likeness), and what it reads from the item of each.
+pub(crate) struct Shared {
+    pub(crate) pipeline: Vec<Document>,
+    pub(crate) params: Params,
 }
 
 /// What the number of an arm is if none is carried out: it was before, or none holds.
@@ -32,50 +41,102 @@ const NEW: usize = Change::MAX_ARMS;
 
 /// Composes the update of a change.
 pub(crate) fn compose(change: &Change, write: Write, now: Now) -> Composed {
-    let is_arm = |number: usize| equal("$arm".into(), Bson::Int64(whole(number)));
-    let mut guards = vec![(remembers(write), Bson::Int64(NO_ARM))];
-    let mut arms = Vec::new();
-    for (number, Arm { when, then }) in change.arms().iter().enumerate() {
-        guards.push((guard::on_record(when, now), Bson::Int64(whole(number))));
-        let mut draft = Draft::of_record();
-        patch::carry_out(then, &mut draft, now);
-        arms.push((is_arm(number), draft.derived(write, number, now)));
-    }
-    let mut arm = switch(guards, Bson::Int64(NO_ARM));
-    let made = made(change.arms(), write, now);
+    let mut values = Values::inline(change);
+    let (mut arm, mut arms) = on_record(change, write, now, &mut values);
+    let made = made(change.arms(), write, now, &mut values);
     let may_create = made.is_some();
     if let Some(made) = made {
         let is_new = equal(bson!({ "$type": "$version" }), "missing".into());
         arm = cond(is_new, Bson::Int64(whole(NEW)), arm);
         arms.push((is_arm(NEW), made));
     }
-    let changed = switch(arms, bson!({}));
-    let pipeline = vec![
-        doc! { "$replaceWith": { "before": "$$ROOT", "arm": arm } },
+    let mut pipeline = vec![doc! { "$replaceWith": { "before": "$$ROOT", "arm": arm } }];
+    pipeline.extend(after(switch(arms, bson!({}))));
+    Composed { pipeline, may_create }
+}
+
+/// Composes what a change does to a record that is there, which has the values as its
+/// [item](ITEM) meanwhile.
+pub(crate) fn compose_shared(change: &Change, write: Write, now: Now) -> Shared {
+    let mut values = Values::of_item(change);
+    let (arm, arms) = on_record(change, write, now, &mut values);
+    let item = format!("${ITEM}");
+    let mut pipeline =
+        vec![doc! { "$replaceWith": { "before": "$$ROOT", "arm": arm, ITEM: item } }];
+    pipeline.extend(after(switch(arms, bson!({}))));
+    pipeline.push(doc! { "$unset": ITEM });
+    Shared { pipeline, params: values.into_params() }
+}
+
+/// Composes the record that a change makes, out of a document with its `_id` and the values as its
+/// [item](ITEM). Nothing if the change makes none.
+pub(crate) fn compose_made(change: &Change, write: Write, now: Now) -> Option<Shared> {
+    let mut values = Values::of_item(change);
+    let made = made(change.arms(), write, now, &mut values)?;
+    let (before, item) = (bson!({ "_id": "$_id" }), format!("${ITEM}"));
+    let arm = Bson::Int64(whole(NEW));
+    let mut pipeline = vec![doc! { "$replaceWith": { "before": before, "arm": arm, ITEM: item } }];
+    pipeline.extend(after(made));
+    Some(Shared { pipeline, params: values.into_params() })
+}
+
+/// Which arm is carried out on a record that is there, and what each changes.
+fn on_record(
+    change: &Change,
+    write: Write,
+    now: Now,
+    values: &mut Values<'_>,
+) -> (Bson, Vec<(Bson, Bson)>) {
+    let mut guards = vec![(remembers(values), Bson::Int64(NO_ARM))];
+    let mut arms = Vec::new();
+    for (number, Arm { when, then }) in change.arms().iter().enumerate() {
+        values.turn_to(number);
+        guards.push((guard::on_record(when, now, values), Bson::Int64(whole(number))));
+        let mut draft = Draft::of_record();
+        patch::carry_out(then, &mut draft, now, values);
+        arms.push((is_arm(number), draft.derived(write, number, now, values)));
+    }
+    (switch(guards, Bson::Int64(NO_ARM)), arms)
+}
+
+fn is_arm(number: usize) -> Bson {
+    equal("$arm".into(), Bson::Int64(whole(number)))
+}
+
+/// The stages that make the changed fields, derive the others, and keep the record as it was if
+/// nothing fits.
+fn after(changed: Bson) -> [Document; 4] {
+    [
         doc! { "$set": { "after": { "$mergeObjects": [BEFORE, changed] } } },
         doc! { "$set": { "after.status": status(), "after.known_ids": known_ids() } },
         doc! { "$set": { "after.due_at": due_at(), "after.holds_ids": holds_ids() } },
         doc! { "$replaceWith": cond(is_applied(), "$after".into(), BEFORE.into()) },
-    ];
-    Composed { pipeline, may_create }
+    ]
 }
 
 /// The condition of a removal.
-pub(crate) fn condition(guard: &Guard, now: Now) -> Bson {
-    guard::on_record(guard, now)
+pub(crate) fn condition(guard: &Guard, now: Now) -> Result<Bson> {
+    let removal = Change::new([Arm { when: guard.clone(), ..Arm::default() }])?;
+    Ok(guard::on_record(guard, now, &mut Values::inline(&removal)))
+}
+
+/// Whether a change makes a record where there is none.
+pub(crate) fn makes_record(change: &Change) -> bool {
+    change.arms().iter().any(|arm| arm.when.holds(None, Timestamp::MIN))
 }
 
 /// What the first arm that holds on a key without record makes there. No demand on a value does,
 /// so which one that is does not depend on values.
-fn made(arms: &[Arm], write: Write, now: Now) -> Option<Bson> {
+fn made(arms: &[Arm], write: Write, now: Now, values: &mut Values<'_>) -> Option<Bson> {
     let number = arms.iter().position(|arm| arm.when.holds(None, Timestamp::MIN))?;
     let mut draft = Draft::unborn(now);
-    patch::carry_out(&arms.get(number)?.then, &mut draft, now);
-    Some(draft.derived(write, number, now))
+    values.turn_to(number);
+    patch::carry_out(&arms.get(number)?.then, &mut draft, now, values);
+    Some(draft.derived(write, number, now, values))
 }
 
-fn remembers(write: Write) -> Bson {
-    is_in(Bson::Int64(change_id(write.change)), "$recent_changes".into())
+fn remembers(values: &mut Values<'_>) -> Bson {
+    is_in(values.id(), "$recent_changes".into())
 }
 
 /// A change that leaves too many aliases leaves the record as it was.

@@ -1,0 +1,101 @@
+//! Records that are not there yet: those of changes that are alike are made by one `aggregate`,
+//! which leaves a record that has come meanwhile as it is.
+
+use mongodb::bson::{Document, RawArrayBuf, RawDocumentBuf, cstr, doc, rawdoc};
+use sync_tracker_core::{ChangeId, Result};
+
+use super::load::{Valued, encoded, likes, parts, valued};
+use super::{Answers, Found, Item, LARGEST, LARGEST_BYTES, Open};
+use crate::compose::{Shared, Write, compose_made};
+use crate::error::{self, Effect};
+use crate::server::Failed;
+use crate::store::MongoStore;
+use crate::value;
+
+impl MongoStore {
+    pub(super) async fn make_all<'a>(
+        &self,
+        absent: &[Item<'a>],
+        call: ChangeId,
+        open: &mut Open<'a>,
+        answers: &mut Answers,
+    ) {
+        let write = Write { call, in_batch: true };
+        for items in likes(absent) {
+            let Some(first) = items.first() else { continue };
+            let Some(made) = compose_made(first.change, write, self.now_of_call()) else {
+                open.applicable.extend(items);
+                continue;
+            };
+            let members = match valued(&items, &made.params) {
+                Ok(members) => members,
+                Err(failed) => {
+                    answers.fail(&items, &failed);
+                    continue;
+                }
+            };
+            for part in parts(members, LARGEST, LARGEST_BYTES) {
+                self.make_part(part, &made, call, open, answers).await;
+            }
+        }
+    }
+
+    async fn make_part<'a>(
+        &self,
+        part: Vec<Valued<'a>>,
+        made: &Shared,
+        call: ChangeId,
+        open: &mut Open<'a>,
+        answers: &mut Answers,
+    ) {
+        let items: Vec<_> = part.iter().map(|it| it.item).collect();
+        let found = match self.make_records(part, &made.pipeline).await {
+            Ok(()) => self.read_back(&items, call).await,
+            Err(failed) => Err(failed),
+        };
+        let mut found = match found {
+            Ok(found) => found,
+            Err(failed) => return answers.fail(&items, &failed),
+        };
+        for item in items {
+            match found.of(item) {
+                Found::Told(outcome) => answers.note(item, Ok(*outcome)),
+                Found::Applicable | Found::Absent => open.applicable.push(item),
+            }
+        }
+    }
+
+    /// Makes records. If the server refuses, some may be there nevertheless.
+    async fn make_records(&self, members: Vec<Valued<'_>>, pipeline: &[Document]) -> Result<()> {
+        let mut documents = RawArrayBuf::new();
+        for Valued { item, values } in members {
+            let mut document = encoded(&doc! { "_id": value::key(item.key) })?;
+            document.append(cstr!("item"), values);
+            documents.push(document);
+        }
+        let mut stages = RawArrayBuf::new();
+        stages.push(rawdoc! { "$documents": { "$literal": documents } });
+        for stage in pipeline {
+            stages.push(encoded(stage)?);
+        }
+        stages.push(rawdoc! { "$merge": {
+            "into": self.records.name(),
+            "whenMatched": "keepExisting",
+            "whenNotMatched": "insert",
+        } });
+        let mut command = RawDocumentBuf::new();
+        command.append(cstr!("aggregate"), 1);
+        command.append(cstr!("pipeline"), stages);
+        command.append(cstr!("cursor"), RawDocumentBuf::new());
+        command.append(cstr!("writeConcern"), self.encoded_write_concern()?);
+        let database = self.database.clone();
+        let make = async move { database.run_raw_command(command).await };
+        match self.run(Effect::Write, make).await {
+            Ok(answer) if answer.contains_key("writeConcernError") => Err(error::unacknowledged()),
+            Ok(_) => Ok(()),
+            // Of an external id that is taken, or since the user may not do this.
+            Err(Failed::Refused(cause)) if error::is_refusal(&cause) => Ok(()),
+            Err(failed) => Err(failed.into_error(Effect::Write)),
+        }
+    }
+}
