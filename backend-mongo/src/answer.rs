@@ -1,6 +1,6 @@
 //! What is asked of documents, and how answers are read.
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use sync_tracker_core::{Result, SyncRecord, Timestamp};
 
 use crate::document;
@@ -12,7 +12,7 @@ pub(crate) fn with_time() -> Document {
 }
 
 /// Takes apart what is read so.
-pub(crate) fn timed(answer: &Document) -> Result<(Timestamp, &Document)> {
+pub(crate) fn timed(answer: &RawDocument) -> Result<(Timestamp, &RawDocument)> {
     let now = answer.get_datetime("now").map_err(|_| unexpected())?;
     let record = answer.get_document("record").map_err(|_| unexpected())?;
     Ok((Timestamp::from_millis(now.timestamp_millis())?, record))
@@ -20,13 +20,13 @@ pub(crate) fn timed(answer: &Document) -> Result<(Timestamp, &Document)> {
 
 /// Takes apart what a write gives back. To a write that the driver sends again the server gives the
 /// document that the first one left, without the time: it was applied.
-pub(crate) fn written(answer: &Document) -> Result<(Timestamp, &Document)> {
-    match answer.contains_key("_id") {
-        true => Ok((Timestamp::MIN, answer)),
-        false => timed(answer),
+pub(crate) fn written(answer: &RawDocument) -> Result<(Timestamp, &RawDocument)> {
+    match answer.get("_id").map_err(|_| unexpected())? {
+        Some(_) => Ok((Timestamp::MIN, answer)),
+        None => timed(answer),
     }
 }
 
-pub(crate) fn records(documents: &[Document]) -> Result<Vec<SyncRecord>> {
-    documents.iter().map(document::decode).collect()
+pub(crate) fn records(documents: &[RawDocumentBuf]) -> Result<Vec<SyncRecord>> {
+    documents.iter().map(|document| document::decode(document)).collect()
 }

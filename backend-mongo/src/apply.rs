@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{RawDocument, doc};
 use mongodb::options::ReturnDocument;
 use sync_tracker_core::{
     Applied, Change, ChangeId, EntityRef, EntityType, ExternalId, Guard, Imported, Key, Outcome,
@@ -52,7 +52,7 @@ impl MongoStore {
                 .await
         };
         match self.run(Effect::Write, update).await {
-            Ok(answer) => self.outcome(key, change, write, answer.as_ref()).map(Some),
+            Ok(answer) => self.outcome(key, change, write, answer.as_deref()).map(Some),
             Err(Failed::Refused(cause)) if duplicate(&cause).is_some() => match duplicate(&cause) {
                 Some(Duplicate::ExternalId) => self.refused_for_ids(key, change).await,
                 Some(Duplicate::Key) | None => Ok(None),
@@ -66,7 +66,7 @@ impl MongoStore {
         key: &Key,
         change: &Change,
         write: Write,
-        answer: Option<&Document>,
+        answer: Option<&RawDocument>,
     ) -> Result<Outcome> {
         let Some(answer) = answer else {
             let reason = change.explain(key, None, Timestamp::MIN);
@@ -124,7 +124,7 @@ impl MongoStore {
     }
 
     async fn try_import(&self, record: &SyncRecord) -> Result<Option<Imported>> {
-        let (records, document) = (self.records.clone(), encode(record));
+        let (records, document) = (self.records.clone(), encode(record)?);
         let id = value::key(&record.key);
         let replace = async move {
             // A command of one document says of which index it is refused.
@@ -187,14 +187,14 @@ impl MongoStore {
         };
         let answer = self.run(Effect::None, read).await;
         let answer = answer.map_err(|failed| failed.into_error(Effect::None))?;
-        self.timed_record(answer.as_ref())
+        self.timed_record(answer.as_deref())
     }
 
     /// Takes apart an answer [with time](with_time); the time is this machine's if there is no
     /// record.
     pub(crate) fn timed_record(
         &self,
-        answer: Option<&Document>,
+        answer: Option<&RawDocument>,
     ) -> Result<(Timestamp, Option<SyncRecord>)> {
         let explicit = self.clock.explicit_now();
         let Some(answer) = answer else {

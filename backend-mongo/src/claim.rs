@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, Document, bson, doc};
+use mongodb::bson::{Bson, RawDocumentBuf, bson, doc};
 use sync_tracker_core::{
     Applied, Change, ChangeId, ClaimId, ClaimRequest, Claimed, Outcome, Result, SyncRecord,
     claim_order,
@@ -96,17 +96,17 @@ impl MongoStore {
         // One batch for all that there can be.
         let most = whole_u32(2 * request.limit() + 3);
         let read = async move {
-            let read = records.aggregate(pipeline).batch_size(most);
-            read.await?.try_collect::<Vec<Document>>().await
+            let read = records.aggregate(pipeline).batch_size(most).with_type::<RawDocumentBuf>();
+            read.await?.try_collect::<Vec<_>>().await
         };
         let found = self.run(Effect::None, read).await;
         let found = found.map_err(|failed| failed.into_error(Effect::None))?;
         let mut candidates = Candidates::default();
         let mut is_paused = false;
         for document in &found {
-            if document.contains_key("paused") {
+            if document.get_bool("paused").is_ok() {
                 is_paused = true;
-            } else if document.contains_key("granted") {
+            } else if document.get_bool("granted").is_ok() {
                 candidates.granted.push(decode(document)?);
             } else {
                 candidates.due.push(decode(document)?);

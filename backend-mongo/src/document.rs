@@ -1,20 +1,26 @@
 //! Records as documents.
 
-use mongodb::bson::{Bson, Document, doc};
+use std::cell::Cell;
+
+use mongodb::bson::{Document, RawArray, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use sync_tracker_core::{
     ChangeId, Conflict, EntityId, EntityRef, EntityType, Error, ErrorKind, ExternalId, Failure,
     Fingerprint, Held, Incarnation, Key, Lease, RemoteVersion, Result, Revision, Source,
     SyncRecord, Timestamp, Token, Version,
 };
 
-use crate::error::STORE;
+use crate::error::{STORE, unsendable};
 use crate::value::{
     self, change_id, conflict_kind, date, failure_class, held_kind, read_conflict_kind,
     read_failure_class, read_held_kind, read_metadata, read_remote_version, remote_version, whole,
 };
 
 /// Writes a whole record, with what is derived of it.
-pub(crate) fn encode(record: &SyncRecord) -> Document {
+pub(crate) fn encode(record: &SyncRecord) -> Result<RawDocumentBuf> {
+    RawDocumentBuf::try_from(&fields(record)).map_err(unsendable)
+}
+
+fn fields(record: &SyncRecord) -> Document {
     let SyncRecord {
         key,
         external_id,
@@ -101,8 +107,9 @@ pub(crate) fn encode(record: &SyncRecord) -> Document {
 }
 
 /// Reads a record.
-pub(crate) fn decode(document: &Document) -> Result<SyncRecord> {
-    read(&Fields(document))
+pub(crate) fn decode(document: &RawDocument) -> Result<SyncRecord> {
+    Fields::of(document)
+        .and_then(|fields| read(&fields))
         .map_err(|Malformed| Error::new(ErrorKind::Corrupt, "a record does not decode"))
         .map_err(|error| error.in_store(STORE))
 }
@@ -120,8 +127,8 @@ type Read<T> = Result<T, Malformed>;
 
 fn read(from: &Fields<'_>) -> Read<SyncRecord> {
     let key = from.document("_id")?.ok_or(Malformed)?;
-    let ids = from.list("recent_changes")?.iter().map(|id| match id {
-        Bson::Int64(bits) => Ok(ChangeId::from_bits(bits.cast_unsigned())),
+    let ids = from.list("recent_changes")?.into_iter().map(|id| match id {
+        Ok(RawBsonRef::Int64(bits)) => Ok(ChangeId::from_bits(bits.cast_unsigned())),
         _ => Err(Malformed),
     });
     Ok(SyncRecord {
@@ -191,16 +198,36 @@ fn read(from: &Fields<'_>) -> Read<SyncRecord> {
 }
 
 /// Reads fields of the kinds that records have. None is null.
-struct Fields<'a>(&'a Document);
+struct Fields<'a> {
+    fields: Vec<(&'a str, RawBsonRef<'a>)>,
+    /// Behind the field that was read last: most are asked for in the order in which they are.
+    next: Cell<usize>,
+}
 
 impl<'a> Fields<'a> {
-    fn get(&self, name: &str) -> Read<&'a Bson> {
-        self.0.get(name).ok_or(Malformed)
+    fn of(document: &'a RawDocument) -> Read<Self> {
+        let fields = document.into_iter().map(|field| {
+            let (name, value) = field.map_err(|_| Malformed)?;
+            Ok((name.as_str(), value))
+        });
+        Ok(Self { fields: fields.collect::<Read<_>>()?, next: Cell::new(0) })
     }
 
-    fn optional<T>(&self, name: &str, read: impl FnOnce(&'a Bson) -> Option<T>) -> Read<Option<T>> {
+    fn get(&self, name: &str) -> Read<RawBsonRef<'a>> {
+        let all = self.fields.iter().enumerate();
+        let mut in_turn = all.clone().skip(self.next.get()).chain(all);
+        let (place, (_, value)) = in_turn.find(|(_, (it, _))| *it == name).ok_or(Malformed)?;
+        self.next.set(place + 1);
+        Ok(*value)
+    }
+
+    fn optional<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(RawBsonRef<'a>) -> Option<T>,
+    ) -> Read<Option<T>> {
         match self.get(name)? {
-            Bson::Null => Ok(None),
+            RawBsonRef::Null => Ok(None),
             value => read(value).map(Some).ok_or(Malformed),
         }
     }
@@ -218,19 +245,20 @@ impl<'a> Fields<'a> {
     }
 
     fn text(&self, name: &str) -> Read<Option<&'a str>> {
-        self.optional(name, Bson::as_str)
+        self.optional(name, RawBsonRef::as_str)
     }
 
     fn document(&self, name: &str) -> Read<Option<Self>> {
-        self.optional(name, |value| value.as_document().map(Fields))
+        let document = self.optional(name, RawBsonRef::as_document)?;
+        document.map(Self::of).transpose()
     }
 
-    fn list(&self, name: &str) -> Read<&'a [Bson]> {
-        Ok(self.get(name)?.as_array().ok_or(Malformed)?)
+    fn list(&self, name: &str) -> Read<&'a RawArray> {
+        self.get(name)?.as_array().ok_or(Malformed)
     }
 
     fn instant(&self, name: &str) -> Read<Option<Timestamp>> {
-        let instant = self.optional(name, Bson::as_datetime)?;
+        let instant = self.optional(name, RawBsonRef::as_datetime)?;
         Ok(instant.map(|it| Timestamp::from_millis(it.timestamp_millis())).transpose()?)
     }
 
@@ -239,12 +267,14 @@ impl<'a> Fields<'a> {
     }
 
     fn texts<T>(&self, name: &str, read: impl Fn(&'a str) -> Read<T>) -> Read<Vec<T>> {
-        self.list(name)?.iter().map(|text| read(text.as_str().ok_or(Malformed)?)).collect()
+        let text = |text: Result<RawBsonRef<'a>, _>| text.ok().and_then(RawBsonRef::as_str);
+        self.list(name)?.into_iter().map(|it| read(text(it).ok_or(Malformed)?)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::Bson;
     use sync_tracker_core::{Outcome, rules};
 
     use super::*;
@@ -254,15 +284,16 @@ mod tests {
         let key = Key::new("shop", "product", 1).unwrap();
         let created = rules::created().apply_to(&key, None, Timestamp::now());
         let Outcome::Applied(applied) = created else { panic!() };
-        let document = encode(&applied.record);
-        assert_eq!(decode(&document).unwrap(), applied.record);
+        let document = fields(&applied.record);
+        let decoded = |document: &Document| decode(&RawDocumentBuf::try_from(document).unwrap());
+        assert_eq!(decoded(&document).unwrap(), applied.record);
         for derived in ["status", "due_at"] {
             assert!(document.contains_key(derived));
         }
         for field in document.keys().filter(|it| !["status", "due_at"].contains(&it.as_str())) {
             let mut wrong = document.clone();
             wrong.insert(field, Bson::MaxKey);
-            assert_eq!(decode(&wrong).unwrap_err().kind(), ErrorKind::Corrupt, "{field}");
+            assert_eq!(decoded(&wrong).unwrap_err().kind(), ErrorKind::Corrupt, "{field}");
         }
     }
 }

@@ -19,9 +19,9 @@ impl MongoStore {
         try_join(of_records, of_inbox).await.map(drop)
     }
 
-    async fn make(
+    async fn make<T: Send + Sync + 'static>(
         &self,
-        collection: &Collection<Document>,
+        collection: &Collection<T>,
         indexes: Vec<IndexModel>,
     ) -> Result<()> {
         let collection = collection.clone();

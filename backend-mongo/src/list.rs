@@ -147,7 +147,7 @@ impl MongoStore {
             if let Some(most) = most {
                 find = find.limit(value::whole(most));
             }
-            find.await?.try_collect::<Vec<Document>>().await
+            find.await?.try_collect::<Vec<_>>().await
         };
         let found = self.run(Effect::None, read).await;
         answer::records(&found.map_err(|failed| failed.into_error(Effect::None))?)

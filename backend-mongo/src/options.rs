@@ -183,7 +183,7 @@ impl MongoOptions {
         let named =
             |name: &str| database.collection_with_options::<Document>(name, concerns.clone());
         let store = MongoStore {
-            records: named(&self.collection),
+            records: named(&self.collection).clone_with_type(),
             inbox: named(&format!("{}.inbox", self.collection)),
             pauses: named(&format!("{}.pauses", self.collection)),
             checkpoints: named(&format!("{}.checkpoints", self.collection)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use mongodb::ClientSession;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::doc;
 use mongodb::error::{Error as DriverError, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::ReadConcern;
 use sync_tracker_core::{
@@ -86,7 +86,7 @@ impl MongoStore {
     ) -> Result<Renamed, Stopped> {
         let both = doc! { "_id": { "$in": [value::key(from), value::key(to)] } };
         let found = self.records.find(both).projection(with_time()).session(&mut *session);
-        let found: Vec<Document> = found.await?.stream(session).try_collect().await?;
+        let found: Vec<_> = found.await?.stream(session).try_collect().await?;
         let (mut record, mut is_free, mut now) = (None, true, Timestamp::MIN);
         for answer in &found {
             let (at, document) = timed(answer)?;
@@ -112,7 +112,7 @@ impl MongoStore {
             return Ok(Renamed::Refused(refusal));
         }
         self.records.delete_one(doc! { "_id": value::key(from) }).session(&mut *session).await?;
-        self.records.insert_one(encode(&moved)).session(session).await?;
+        self.records.insert_one(encode(&moved)?).session(session).await?;
         Ok(Renamed::Moved)
     }
 

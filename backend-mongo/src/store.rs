@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error as DriverError;
 use mongodb::options::WriteConcern;
 use mongodb::{Client, Collection, Database};
@@ -30,7 +30,7 @@ use crate::server::{self, Failed, SentAgain};
 pub struct MongoStore {
     pub(crate) client: Client,
     pub(crate) database: Database,
-    pub(crate) records: Collection<Document>,
+    pub(crate) records: Collection<RawDocumentBuf>,
     pub(crate) inbox: Collection<Document>,
     pub(crate) checkpoints: Collection<Document>,
     pub(crate) pauses: Collection<Document>,

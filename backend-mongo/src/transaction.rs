@@ -117,7 +117,7 @@ impl MongoStore {
             .projection(with_time())
             .session(session)
             .await?;
-        Ok(self.outcome(key, change, write, answer.as_ref())?)
+        Ok(self.outcome(key, change, write, answer.as_deref())?)
     }
 
     /// What a change is refused for, of what the transaction sees: an external id that is taken, so
@@ -130,7 +130,7 @@ impl MongoStore {
     ) -> Result<Option<Outcome>, Stopped> {
         let read = self.records.find_one(doc! { "_id": value::key(key) }).projection(with_time());
         let answer = read.session(&mut *session).await?;
-        let (now, record) = self.timed_record(answer.as_ref())?;
+        let (now, record) = self.timed_record(answer.as_deref())?;
         let mut wanted = Vec::new();
         let _ = change.settle(key, record.as_ref(), now, |id| {
             wanted.push(id.clone());
@@ -167,7 +167,7 @@ impl MongoStore {
         order: Document,
     ) -> Result<Vec<SyncRecord>, Stopped> {
         let found = self.records.find(filter).sort(order).session(&mut *session).await;
-        let found: Vec<Document> = found?.stream(session).try_collect().await?;
+        let found: Vec<_> = found?.stream(session).try_collect().await?;
         Ok(answer::records(&found)?)
     }
 }

@@ -1,6 +1,6 @@
 //! How core's types are written in documents.
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawArray, RawBsonRef, RawDocument, doc};
 use sync_tracker_core::{
     ChangeId, ConflictKind, EntityRef, FailureClass, HeldKind, Key, Metadata, OpaqueVersion,
     RemoteVersion, Timestamp,
@@ -106,14 +106,16 @@ pub(crate) fn remote_version(version: &RemoteVersion) -> Document {
     doc! { "kind": kind, "value": value }
 }
 
-pub(crate) fn read_remote_version(version: &Document) -> Option<RemoteVersion> {
-    Some(match (version.get_str("kind").ok()?, version.get("value")?) {
-        ("sequence", Bson::Int64(number)) => RemoteVersion::Sequence(*number),
-        ("timestamp", Bson::DateTime(instant)) => {
+pub(crate) fn read_remote_version(version: &RawDocument) -> Option<RemoteVersion> {
+    Some(match (version.get_str("kind").ok()?, version.get("value").ok()??) {
+        ("sequence", RawBsonRef::Int64(number)) => RemoteVersion::Sequence(number),
+        ("timestamp", RawBsonRef::DateTime(instant)) => {
             let instant = Timestamp::from_millis(instant.timestamp_millis()).ok()?;
             RemoteVersion::Timestamp(instant)
         }
-        ("opaque", Bson::String(text)) => RemoteVersion::Opaque(OpaqueVersion::new(text).ok()?),
+        ("opaque", RawBsonRef::String(text)) => {
+            RemoteVersion::Opaque(OpaqueVersion::new(text).ok()?)
+        }
         _ => return None,
     })
 }
@@ -127,10 +129,10 @@ pub(crate) fn metadata(metadata: &Metadata) -> Vec<Bson> {
     metadata.iter().map(entry).collect()
 }
 
-pub(crate) fn read_metadata(entries: &[Bson]) -> Option<Metadata> {
+pub(crate) fn read_metadata(entries: &RawArray) -> Option<Metadata> {
     let mut map = serde_json::Map::new();
     for entry in entries {
-        let entry = entry.as_document()?;
+        let entry = entry.ok()?.as_document()?;
         let value = serde_json::from_str(entry.get_str("json").ok()?).ok()?;
         map.insert(entry.get_str("key").ok()?.into(), value);
     }
@@ -139,6 +141,8 @@ pub(crate) fn read_metadata(entries: &[Bson]) -> Option<Metadata> {
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::{RawDocumentBuf, rawdoc};
+
     use super::*;
 
     #[test]
@@ -151,16 +155,20 @@ mod tests {
             RemoteVersion::opaque("$s1").unwrap(),
         ];
         for version in versions {
-            assert_eq!(read_remote_version(&remote_version(&version)), Some(version));
+            let written = RawDocumentBuf::try_from(&remote_version(&version)).unwrap();
+            assert_eq!(read_remote_version(&written), Some(version));
         }
-        assert_eq!(read_remote_version(&doc! { "kind": "sequence", "value": "1" }), None);
+        let wrong = rawdoc! { "kind": "sequence", "value": "1" };
+        assert_eq!(read_remote_version(&wrong), None);
     }
 
     #[test]
     fn metadata_comes_back() {
         let json = serde_json::json!({ "": {}, "$a.b": [], "é": 1e300, "n": i64::MIN, "t": "$x" });
         let kept = Metadata::new(json).unwrap();
-        assert_eq!(read_metadata(&metadata(&kept)), Some(kept));
-        assert_eq!(read_metadata(&[Bson::Null]), None);
+        let written = RawDocumentBuf::try_from(&doc! { "": metadata(&kept) }).unwrap();
+        assert_eq!(read_metadata(written.get_array("").unwrap()), Some(kept));
+        let wrong = rawdoc! { "": [null] };
+        assert_eq!(read_metadata(wrong.get_array("").unwrap()), None);
     }
 }

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::mem;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use sync_tracker_core::{
     Applied, Change, ChangeId, Error, ErrorKind, Key, Outcome, Refused, Result, SyncRecord,
     Timestamp, waves,
@@ -172,7 +172,7 @@ impl MongoStore {
     }
 
     /// Records with the server's time, after a write that may have changed them.
-    pub(crate) async fn read_written(&self, ids: Vec<Document>) -> Result<Vec<Document>> {
+    pub(crate) async fn read_written(&self, ids: Vec<Document>) -> Result<Vec<RawDocumentBuf>> {
         let records = self.records.clone();
         let read = async move {
             let found = records.find(doc! { "_id": { "$in": ids } }).projection(with_time());
@@ -266,9 +266,9 @@ impl Item<'_> {
 }
 
 /// The arm that a call carried out, if the record remembers it.
-pub(crate) fn noted_arm(document: &Document, call: ChangeId) -> Option<u8> {
+pub(crate) fn noted_arm(document: &RawDocument, call: ChangeId) -> Option<u8> {
     let calls = document.get_array(BATCH_CALLS).ok()?;
-    let mut calls = calls.iter().filter_map(|call| call.as_document());
+    let mut calls = calls.into_iter().filter_map(|call| call.ok()?.as_document());
     let ours = calls.find(|it| it.get_i64("call").ok() == Some(change_id(call)))?;
     ours.get_i64("arm").ok()?.try_into().ok()
 }
