@@ -59,7 +59,7 @@ pub(super) struct Valued<'a> {
 }
 
 /// Sorts items by the entity type and source and by what their changes have in common.
-pub(super) fn likes<'a>(items: &[Item<'a>]) -> Vec<Vec<Item<'a>>> {
+pub(super) fn kinds<'a>(items: &[Item<'a>]) -> Vec<Vec<Item<'a>>> {
     let places: Vec<_> = (0..items.len()).collect();
     let groups = alike(&places, |place| {
         items.get(place).map(|Item { key, change, .. }| {
@@ -109,7 +109,7 @@ pub(super) fn shared<'a>(
 ) -> Result<Vec<Statement<'a>>> {
     let write = Write { call, in_batch: true };
     let mut statements = Vec::new();
-    for items in likes(items) {
+    for items in kinds(items) {
         let [first, _, ..] = items.as_slice() else {
             for item in items {
                 statements.push(Statement::of(item, call, now)?);

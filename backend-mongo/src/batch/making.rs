@@ -4,7 +4,7 @@
 use mongodb::bson::{Document, RawArrayBuf, RawDocumentBuf, cstr, doc, rawdoc};
 use sync_tracker_core::{ChangeId, Result};
 
-use super::load::{Valued, encoded, likes, parts, valued};
+use super::load::{Valued, encoded, kinds, parts, valued};
 use super::{Answers, Found, Item, LARGEST, LARGEST_BYTES, Open};
 use crate::compose::{Shared, Write, compose_made};
 use crate::error::{self, Effect};
@@ -21,7 +21,7 @@ impl MongoStore {
         answers: &mut Answers,
     ) {
         let write = Write { call, in_batch: true };
-        for items in likes(absent) {
+        for items in kinds(absent) {
             let Some(first) = items.first() else { continue };
             let Some(made) = compose_made(first.change, write, self.now_of_call()) else {
                 open.applicable.extend(items);
