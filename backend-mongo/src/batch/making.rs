@@ -74,7 +74,13 @@ impl MongoStore {
             documents.push(document);
         }
         let mut stages = RawArrayBuf::new();
-        stages.push(rawdoc! { "$documents": { "$literal": documents } });
+        // One document out of none. `$documents` would be simpler, and asks for a right on all
+        // collections of the database.
+        stages.push(rawdoc! { "$match": { "_id": { "$in": [] } } });
+        stages.push(rawdoc! { "$facet": { "none": [{ "$limit": 1 }] } });
+        stages.push(rawdoc! { "$project": { "made": { "$literal": documents } } });
+        stages.push(rawdoc! { "$unwind": "$made" });
+        stages.push(rawdoc! { "$replaceWith": "$made" });
         for stage in pipeline {
             stages.push(encoded(stage)?);
         }
@@ -84,7 +90,7 @@ impl MongoStore {
             "whenNotMatched": "insert",
         } });
         let mut command = RawDocumentBuf::new();
-        command.append(cstr!("aggregate"), 1);
+        command.append(cstr!("aggregate"), self.records.name());
         command.append(cstr!("pipeline"), stages);
         command.append(cstr!("cursor"), RawDocumentBuf::new());
         command.append(cstr!("writeConcern"), self.encoded_write_concern()?);
