@@ -10,6 +10,7 @@ use crate::answer;
 use crate::compose::{State, Target, removal};
 use crate::error::{Effect, unexpected};
 use crate::keys::{SourceKeys, field};
+use crate::lua;
 use crate::row;
 use crate::scripts::Prepared;
 use crate::server::Call;
@@ -64,7 +65,8 @@ impl Answer {
 }
 
 impl RedisStore {
-    /// Sends changes of one shape to keys of one source. The answers are in their order.
+    /// Sends changes of one shape to keys of one source. The answers are in their order; if all
+    /// together are too large there are fewer, but one at least, and the others were left.
     pub(crate) async fn apply_to_source(
         &self,
         source: &Source,
@@ -88,21 +90,28 @@ impl RedisStore {
     ) -> Result<(Timestamp, Vec<[Value; 2]>)> {
         let mut args = Vec::with_capacity(1 + items.len() * (2 + prepared.params.len()));
         args.push(self.clock());
+        let (mut sent, mut bytes) = (0, 0);
         for (key, change) in items {
+            if bytes > lua::MOST_BYTES {
+                break;
+            }
+            let begin = args.len();
             args.push(field(&key.entity));
             args.push(change_id(change.id()).into());
             args.extend(prepared.params.iter().map(|param| param.of(change)));
+            bytes += args.iter().skip(begin).map(Vec::len).sum::<usize>();
+            sent += 1;
         }
         let keys = self.prefix.of(source).all();
         let call =
             Call { script: &prepared.script, keys: &keys, args: &args, effect: Effect::Write };
         let mut values = answer::list(self.server.call(call).await?)?.into_iter();
         let now = answer::instant(&values.next().ok_or_else(unexpected)?)?;
-        let mut answers = Vec::with_capacity(items.len());
+        let mut answers = Vec::with_capacity(sent);
         while let (Some(state), Some(value)) = (values.next(), values.next()) {
             answers.push([state, value]);
         }
-        if answers.len() == items.len() { Ok((now, answers)) } else { Err(unexpected()) }
+        if (1..=sent).contains(&answers.len()) { Ok((now, answers)) } else { Err(unexpected()) }
     }
 
     async fn carry_one(

@@ -9,7 +9,7 @@ use crate::error::STORE;
 use crate::store::RedisStore;
 
 /// How many changes one script carries: more would keep the server from others for longer than a
-/// millisecond.
+/// millisecond. If they are large it carries fewer, of [so many bytes](crate::lua::MOST_BYTES).
 const LARGEST: usize = 50;
 /// How many scripts are on their way at the same time.
 const AT_ONCE: usize = 20;
@@ -45,29 +45,35 @@ impl RedisStore {
             .filter_map(|index| items.get(*index))
             .map(|(key, change)| (key, change))
             .collect();
-        let sent = async {
-            let Some((key, change)) = members.first() else { return Ok(Vec::new()) };
-            let prepared = self.scripts.of(change, Target::Keys);
-            if prepared.may_create {
-                self.register(key).await?;
+        let mut outcomes: Vec<Result<Outcome>> = Vec::with_capacity(members.len());
+        while let Some(rest @ [_, ..]) = members.get(outcomes.len()..) {
+            match self.apply_first_of(rest).await {
+                Ok(first) => outcomes.extend(first),
+                // One item may have spoilt it for the others, of which nothing was written.
+                Err(error) if !error.is_retryable() && rest.len() > 1 => {
+                    let each = rest.iter().map(|(key, change)| self.apply(key, change));
+                    outcomes.extend(join_all(each).await);
+                }
+                Err(error) => {
+                    let copy = || Error::new(error.kind(), error.to_string()).in_store(STORE);
+                    outcomes.extend(rest.iter().map(|_| Err(copy())));
+                }
             }
-            self.apply_to_source(&key.source, &prepared, &members).await
-        };
-        let outcomes = match sent.await {
-            Ok(outcomes) => outcomes,
-            // One item may have spoilt it for the others, of which nothing was written.
-            Err(error) if !error.is_retryable() && members.len() > 1 => {
-                join_all(members.iter().map(|(key, change)| self.apply(key, change))).await
-            }
-            Err(error) => {
-                let copy = || Error::new(error.kind(), error.to_string()).in_store(STORE);
-                members.iter().map(|_| Err(copy())).collect()
-            }
-        };
+        }
         let named = |(key, _): &(&Key, &Change), outcome: Result<Outcome>| {
             outcome.map_err(|error| error.in_operation("apply many").for_key(key))
         };
         let outcomes = members.iter().zip(outcomes).map(|(item, outcome)| named(item, outcome));
         chunk.iter().copied().zip(outcomes).collect()
+    }
+
+    /// Applies so many of them as one script carries, one at least.
+    async fn apply_first_of(&self, items: &[(&Key, &Change)]) -> Result<Vec<Result<Outcome>>> {
+        let Some((key, change)) = items.first() else { return Ok(Vec::new()) };
+        let prepared = self.scripts.of(change, Target::Keys);
+        if prepared.may_create {
+            self.register(key).await?;
+        }
+        self.apply_to_source(&key.source, &prepared, items).await
     }
 }

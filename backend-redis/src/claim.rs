@@ -32,6 +32,8 @@ enum Answer {
     /// Fields of records that have a lease of this claim.
     Granted(Timestamp, Vec<EntityRef>),
     Taken(Vec<SyncRecord>),
+    /// The same, and more may be due: these were large.
+    More(Vec<SyncRecord>),
 }
 
 impl RedisStore {
@@ -49,6 +51,11 @@ impl RedisStore {
                     room -= live.len();
                     known = if live.is_empty() { Known::None } else { Known::Some };
                     live.into_iter().for_each(|record| claimed.push(record));
+                }
+                Answer::More(records) => {
+                    room -= records.len().min(room);
+                    known = Known::Some;
+                    records.into_iter().for_each(|record| claimed.push(record));
                 }
                 Answer::Taken(records) => {
                     let taken = records.len();
@@ -90,7 +97,8 @@ impl RedisStore {
         let answer = self.on_source(source, &prepared.script, &args, Effect::Write).await?;
         let [now, word, found] = answer::exactly(answer)?;
         let found = answer::list(found)?;
-        if answer::text(word)? == "granted" {
+        let word = answer::text(word)?;
+        if word == "granted" {
             let entities = found.into_iter().map(granted).collect::<Result<_>>()?;
             return Ok(Answer::Granted(answer::instant(&now)?, entities));
         }
@@ -98,7 +106,8 @@ impl RedisStore {
             let [field, record] = answer::exactly(taken)?;
             record_at(source, &answer::present(field)?, &answer::present(record)?)
         });
-        Ok(Answer::Taken(records.collect::<Result<_>>()?))
+        let records = records.collect::<Result<_>>()?;
+        Ok(if word == "more" { Answer::More(records) } else { Answer::Taken(records) })
     }
 
     /// The leases of this claim that still run, oldest due first.

@@ -86,7 +86,7 @@ fn walk(filter: &Filter) -> Walk {
     }
 }
 
-/// How many records one script reads.
+/// How many records one script reads, if they are not [too large](crate::lua::MOST_BYTES).
 const LARGEST: usize = 100;
 
 /// Some records of a walk, in order.
@@ -164,9 +164,9 @@ impl RedisStore {
         args.extend(numbers);
         args.extend(ranges.flat_map(|range| range.bounds(before)));
         let answer = self.on_source(source, &self.scripts.page, &args, Effect::None).await?;
-        let [now, fields, values] = answer::exactly(answer)?;
+        let [now, fields, values, is_over] = answer::exactly(answer)?;
         let (fields, values) = (answer::list(fields)?, answer::list(values)?);
-        let is_full = fields.len() == room;
+        let is_over = answer::number(&is_over)? == 1;
         let mut last = None;
         let mut records = Vec::with_capacity(fields.len());
         for (field, value) in fields.into_iter().zip(values) {
@@ -175,7 +175,7 @@ impl RedisStore {
             records.push(record_at(source, &field, &bytes)?);
             last = Some(field);
         }
-        Ok(Stretch { now: answer::instant(&now)?, records, last: last.filter(|_| is_full) })
+        Ok(Stretch { now: answer::instant(&now)?, records, last: last.filter(|_| !is_over) })
     }
 
     /// Where several walks together come next, and in a second step the records that are there.

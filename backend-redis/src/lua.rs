@@ -33,9 +33,14 @@ pub(crate) const CHECKPOINT_SAVE: &str = include_str!("lua/checkpoint_save.lua")
 pub(crate) const CHECKPOINT_RESET: &str = include_str!("lua/checkpoint_reset.lua");
 pub(crate) const HORIZON_RAISE: &str = include_str!("lua/horizon_raise.lua");
 
+/// How many bytes of records one script reads and writes, but for the last of them: Lua takes about
+/// a millisecond for as many.
+pub(crate) const MOST_BYTES: usize = 128 * 1024;
+
 /// What the pieces have in common with the store, and the fields: each is a local of its name.
 pub(crate) fn fill(text: &str) -> String {
     text.replace("LAYOUT", LAYOUT)
+        .replace("MOST_BYTES", &MOST_BYTES.to_string())
         .replace("RING", RING)
         .replace("FORMAT", &FORMAT.to_string())
         .replace("NONE", &NONE.to_string())

@@ -148,6 +148,24 @@ impl RedisStore {
         entity_type: &EntityType,
         ids: &[ExternalId],
     ) -> Result<Vec<Option<SyncRecord>>> {
+        let mut found = Vec::with_capacity(ids.len());
+        while let Some(rest @ [_, ..]) = ids.get(found.len()..) {
+            let first = self.find_first_of(source, entity_type, rest).await?;
+            if first.is_empty() {
+                return Err(unexpected());
+            }
+            found.extend(first);
+        }
+        Ok(found)
+    }
+
+    /// What so many of them lead to as one script reads, one at least.
+    async fn find_first_of(
+        &self,
+        source: &Source,
+        entity_type: &EntityType,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Option<SyncRecord>>> {
         let mut args: Vec<Vec<u8>> = vec![entity_type.as_str().into()];
         args.extend(ids.iter().map(|id| id.as_str().into()));
         let found = self.on_source(source, &self.scripts.find, &args, Effect::None).await?;

@@ -9,12 +9,13 @@ mod servers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde_json::json;
 use sync_tracker_conformance::{Direction, FaultProxy, Trigger, WireFault};
-use sync_tracker_core::rules::{self, RetrySchedule};
+use sync_tracker_core::rules::{self, MarkSynced, RetrySchedule, Success};
 use sync_tracker_core::{
     BeginInbox, Begun, Change, ChangeId, CheckpointStore, ClaimId, ClaimRequest, DedupeKey,
-    ErrorKind, ExternalId, FailureNote, Filter, InboxStore, JsonValue, Key, Millis, PageSize,
-    SaveCheckpoint, Saved, Source, StreamName, SyncStore, Timestamp,
+    ErrorKind, ExternalId, FailureNote, Filter, InboxStore, JsonValue, Key, Metadata, Millis,
+    PageSize, SaveCheckpoint, Saved, Source, StreamName, SyncStore, Timestamp,
 };
 use sync_tracker_redis::{RedisOptions, RedisStore};
 
@@ -114,6 +115,51 @@ async fn a_call_is_one_round_trip() {
         }
     };
     assert!(trips(&proxy, batch).await <= 20, "scripts of fifty changes are on their way at once");
+    assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_REDIS_URL"]
+async fn large_records_are_carried_by_more_scripts() {
+    let (store, proxy, _own) = proxied("large").await;
+    let shop = Source::new("shop").unwrap();
+    let metadata = Metadata::new(json!({ "large": "x".repeat(60_000) })).unwrap();
+    let large = |id: u64| {
+        let success = Success {
+            external_id: Some(ExternalId::new(id.to_string()).unwrap()),
+            ..Success::default()
+        };
+        MarkSynced { success: success.replacing_metadata(metadata.clone()) }.change()
+    };
+    let each = |change: &dyn Fn(u64) -> Change| -> Vec<(Key, Change)> {
+        (0..60).map(|id| (key(id), change(id))).collect()
+    };
+    // Each takes the next turn and holds its bytes twice: at most two or three in a script.
+    for (change, least) in [(&large as &dyn Fn(u64) -> Change, 20), (&|_| rules::updated(), 20)] {
+        proxy.reset_counts();
+        for (outcome, id) in store.apply_many(&each(change)).await.into_iter().zip(0..) {
+            let outcome = outcome.unwrap();
+            assert!(outcome.is_applied(), "{outcome:?}");
+            assert_eq!(outcome.record().unwrap().key, key(id));
+        }
+        assert!(proxy.counts().round_trips >= least, "{:?}", proxy.counts());
+    }
+    let filter = Filter { source: Some(shop.clone()), ..Filter::default() };
+    proxy.reset_counts();
+    let page = store.list(&filter, None, PageSize::new(60).unwrap()).await.unwrap();
+    assert_eq!((page.records.len(), page.next), (60, None));
+    assert!(proxy.counts().round_trips >= 6, "{:?}", proxy.counts());
+    proxy.reset_counts();
+    let ids: Vec<_> = (0..60).map(|id: u64| ExternalId::new(id.to_string()).unwrap()).collect();
+    let found = store.by_external_ids(&shop, &key(0).entity.entity_type, &ids).await.unwrap();
+    assert!(found.iter().zip(0..).all(|(it, id)| it.as_ref().unwrap().key == key(id)));
+    assert!(proxy.counts().round_trips >= 20, "{:?}", proxy.counts());
+    proxy.reset_counts();
+    let ttl = Millis::new(60_000).unwrap();
+    let request = ClaimRequest::new(shop, ClaimId::random(), 60, ttl, 5).unwrap();
+    assert_eq!(store.claim(&request).await.unwrap().leased.len(), 60);
+    assert!(proxy.counts().round_trips >= 30, "{:?}", proxy.counts());
+    assert_eq!(store.claim(&request).await.unwrap().leased.len(), 60, "the same");
     assert_eq!(store.verify().await.unwrap(), []);
 }
 

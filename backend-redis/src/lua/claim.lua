@@ -31,9 +31,16 @@ local function queued(status, most)
           if not members[1] then return nil end
           next, read = 1, read + #members
           for place, member in ipairs(members) do members[place] = sub(member, 3) end
+          olds = {}
+        end
+        if olds[next] == nil then
           local fields = {}
-          for place, member in ipairs(members) do fields[place] = sub(member, 8) end
-          olds = call('HMGET', records, unpack(fields))
+          for place = next, math.min(next + 4, #members) do
+            fields[#fields + 1] = sub(members[place], 8)
+          end
+          for place, old in ipairs(call('HMGET', records, unpack(fields))) do
+            olds[next + place - 1] = old
+          end
         end
         local member, old = members[next], olds[next]
         if not old then error({err = 'CORRUPT the queue has a record that is not there'}) end
@@ -53,7 +60,8 @@ local function precedes(a, b)
   end
   return #a < #b
 end
-local taken, alone = {}, nil
+-- After too many bytes it is 'more', and the rest is for another script.
+local taken, alone, word, left = {}, nil, 'taken', MOST_BYTES
 if room > 0 then
   local pending, failed = queued('6', room), queued('4', room)
   if known ~= 'some' then
@@ -73,10 +81,14 @@ if room > 0 then
 CARRY
     if state >= 0 then
       taken[#taken + 1] = {field, text}
-      room = room - 1
+      room, left = room - 1, left - #old - #text
     end
-    if alone then room = 0 end
+    if alone then
+      room = 0
+    elseif left <= 0 and room > 0 then
+      room, word = 0, 'more'
+    end
   end
 end
 WRITE
-return {now, 'taken', taken}
+return {now, word, taken}

@@ -1,6 +1,8 @@
 local kind = ARGV[1]
-local answers = {}
+-- Ids after too many bytes are left, and not answered.
+local answers, left = {}, MOST_BYTES
 for at = 2, #ARGV do
+  if left <= 0 then break end
   local id = ARGV[at]
   local entity = call('HGET', records, '\1' .. kind .. '\0' .. id)
   if not entity then
@@ -11,5 +13,6 @@ for at = 2, #ARGV do
   end
   local text = entity and call('HGET', records, kind .. '\0' .. entity)
   answers[#answers + 1] = {entity or false, text or false}
+  left = left - (text and #text or 0)
 end
 return answers

@@ -9,4 +9,16 @@ for at = 4, #ARGV, 2 do
     room = room - #members
   end
 end
-return {now, fields, fields[1] and call('HMGET', records, unpack(fields)) or {}}
+-- Ten at a time, up to so many bytes.
+local found, left = {}, MOST_BYTES
+while left > 0 and #found < #fields do
+  local ten = call('HMGET', records, unpack(fields, #found + 1, math.min(#found + 10, #fields)))
+  for _, record in ipairs(ten) do
+    found[#found + 1] = record
+    left = left - (record and #record or 0)
+  end
+end
+-- The walk goes on behind the last of them, unless it came to its end.
+local is_over = room > 0 and #found == #fields
+for place = #fields, #found + 1, -1 do fields[place] = nil end
+return {now, fields, found, is_over and 1 or 0}
