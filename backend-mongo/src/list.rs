@@ -1,5 +1,7 @@
 //! Reading: pages, lookups, many at once.
 
+use std::collections::HashMap;
+
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, bson, doc};
 use sync_tracker_core::{
@@ -167,7 +169,7 @@ impl MongoStore {
     }
 
     pub(crate) async fn read_many(&self, keys: &[Key]) -> Result<Vec<Option<SyncRecord>>> {
-        let mut found = std::collections::HashMap::new();
+        let mut found = HashMap::new();
         for chunk in keys.chunks(READ_AT_ONCE) {
             let ids: Vec<_> = chunk.iter().map(value::key).collect();
             let most = Some(chunk.len());
@@ -195,9 +197,15 @@ impl MongoStore {
         let mut found = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(READ_AT_ONCE) {
             let carriers = self.carriers(source, entity_type, chunk).await?;
+            let mut by_id: HashMap<_, Vec<_>> = HashMap::new();
+            for record in &carriers {
+                for id in record.external_ids() {
+                    by_id.entry(id).or_default().push(record);
+                }
+            }
             found.extend(chunk.iter().map(|id| {
-                let of_id = |record: &&SyncRecord| record.external_ids().any(|known| known == id);
-                first_found(carriers.iter().filter(of_id)).cloned()
+                let carriers = by_id.get(id).into_iter().flatten().copied();
+                first_found(carriers).cloned()
             }));
         }
         Ok(found)
