@@ -134,7 +134,7 @@ async fn large_records_are_carried_by_more_scripts() {
     let each = |change: &dyn Fn(u64) -> Change| -> Vec<(Key, Change)> {
         (0..60).map(|id| (key(id), change(id))).collect()
     };
-    // Each takes the next turn and holds its bytes twice: at most two or three in a script.
+    // Two or three fit into a script.
     for (change, least) in [(&large as &dyn Fn(u64) -> Change, 20), (&|_| rules::updated(), 20)] {
         proxy.reset_counts();
         for (outcome, id) in store.apply_many(&each(change)).await.into_iter().zip(0..) {
