@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 use sync_tracker_conformance::{Direction, FaultProxy, Trigger, WireFault};
 use sync_tracker_core::rules::{Bind, BindMode, MarkSynced, Success};
 use sync_tracker_core::{
-    Change, ClaimId, ClaimRequest, ErrorKind, ExternalId, Filter, Fingerprint, Key, Metadata,
-    MetadataMerge, MetadataOp, Millis, Outcome, RemoteVersion, Source, SyncRecord, SyncStore,
-    Timestamp, rules,
+    Change, ClaimId, ClaimRequest, ErrorKind, ExternalId, Filter, Fingerprint, Guard, Key,
+    Metadata, MetadataMerge, MetadataOp, Millis, Outcome, RemoteVersion, Removal, Source,
+    SyncRecord, SyncStore, Timestamp, rules,
 };
 use sync_tracker_mongo::{MongoOptions, MongoStore};
 use tokio::sync::Barrier;
@@ -118,6 +118,31 @@ async fn batches_that_cross_know_what_each_of_them_did() {
         assert_eq!(record.revision.get(), (BATCHES * ROUNDS) as u64);
     }
     assert_eq!(store.verify().await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn a_record_that_is_removed_before_a_batch_reads_it_is_not_made_again() {
+    let database = OwnDatabase::new();
+    let (store, proxy) = proxied(&database).await;
+    let others = direct(&database).await;
+    outcomes(&store, &each(0..10, rules::created)).await;
+    // The update passes, the read waits.
+    let wait = WireFault::Delay(Duration::from_secs(1));
+    let late = proxy.arm(wait, Direction::ToServer, Trigger::Nth(2));
+    let batch = tokio::spawn(async move { store.apply_many(&each(0..10, rules::updated)).await });
+    while others.get(&key(5)).await.unwrap().unwrap().revision.get() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(others.remove(&key(5), &Guard::default()).await.unwrap(), Removal::Removed);
+    for (outcome, id) in batch.await.unwrap().into_iter().zip(0..) {
+        match outcome {
+            Ok(outcome) => assert!(outcome.is_applied() && id != 5, "{id}: {outcome:?}"),
+            Err(error) => assert_eq!((error.kind(), id), (ErrorKind::Unknown, 5), "{error:?}"),
+        }
+    }
+    assert_eq!(late.fired(), 1);
+    assert_eq!(others.get(&key(5)).await.unwrap(), None);
 }
 
 #[tokio::test]
