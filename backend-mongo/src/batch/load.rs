@@ -11,7 +11,7 @@ use mongodb::bson::{
 use sync_tracker_core::{ChangeId, Error, Result, alike};
 
 use super::{Item, LARGEST_BYTES};
-use crate::compose::{Composed, Likeness, Params, Shared, Write, compose, compose_shared};
+use crate::compose::{Composed, ITEM, Likeness, Params, Shared, Write, compose, compose_shared};
 use crate::error::{self, Effect, unexpected};
 use crate::expression::Now;
 use crate::store::MongoStore;
@@ -148,7 +148,9 @@ impl<'a> Statement<'a> {
         let place = rawdoc! { "$indexOfArray": [{ "$literal": names }, "$_id.entity_id"] };
         let item = rawdoc! { "$arrayElemAt": [{ "$literal": values }, place] };
         let mut stages = RawArrayBuf::new();
-        stages.push(rawdoc! { "$set": { "item": item } });
+        let mut set = RawDocumentBuf::new();
+        set.append(ITEM, item);
+        stages.push(rawdoc! { "$set": set });
         for stage in pipeline {
             stages.push(encoded(stage)?);
         }

@@ -6,7 +6,7 @@ use sync_tracker_core::{ChangeId, Result};
 
 use super::load::{Valued, encoded, kinds, parts, valued};
 use super::{Answers, Found, Item, LARGEST, LARGEST_BYTES, Open};
-use crate::compose::{Shared, Write, compose_made};
+use crate::compose::{ITEM, Shared, Write, compose_made};
 use crate::error::{self, Effect};
 use crate::server::Failed;
 use crate::store::MongoStore;
@@ -70,7 +70,7 @@ impl MongoStore {
         let mut documents = RawArrayBuf::new();
         for Valued { item, values } in members {
             let mut document = encoded(&doc! { "_id": value::key(item.key) })?;
-            document.append(cstr!("item"), values);
+            document.append(ITEM, values);
             documents.push(document);
         }
         let mut stages = RawArrayBuf::new();

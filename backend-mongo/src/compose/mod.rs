@@ -60,11 +60,11 @@ pub(crate) fn compose(change: &Change, write: Write, now: Now) -> Composed {
 pub(crate) fn compose_shared(change: &Change, write: Write, now: Now) -> Shared {
     let mut values = Values::of_item(change);
     let (arm, arms) = on_record(change, write, now, &mut values);
-    let item = format!("${ITEM}");
+    let item = path_of_item();
     let mut pipeline =
-        vec![doc! { "$replaceWith": { "before": "$$ROOT", "arm": arm, ITEM: item } }];
+        vec![doc! { "$replaceWith": { "before": "$$ROOT", "arm": arm, ITEM.as_str(): item } }];
     pipeline.extend(after(switch(arms, bson!({}))));
-    pipeline.push(doc! { "$unset": ITEM });
+    pipeline.push(doc! { "$unset": ITEM.as_str() });
     Shared { pipeline, params: values.into_params() }
 }
 
@@ -73,11 +73,16 @@ pub(crate) fn compose_shared(change: &Change, write: Write, now: Now) -> Shared 
 pub(crate) fn compose_made(change: &Change, write: Write, now: Now) -> Option<Shared> {
     let mut values = Values::of_item(change);
     let made = made(change.arms(), write, now, &mut values)?;
-    let (before, item) = (bson!({ "_id": "$_id" }), format!("${ITEM}"));
+    let (before, item) = (bson!({ "_id": "$_id" }), path_of_item());
     let arm = Bson::Int64(whole(NEW));
-    let mut pipeline = vec![doc! { "$replaceWith": { "before": before, "arm": arm, ITEM: item } }];
+    let mut pipeline =
+        vec![doc! { "$replaceWith": { "before": before, "arm": arm, ITEM.as_str(): item } }];
     pipeline.extend(after(made));
     Some(Shared { pipeline, params: values.into_params() })
+}
+
+fn path_of_item() -> String {
+    format!("${}", ITEM.as_str())
 }
 
 /// Which arm is carried out on a record that is there, and what each changes.

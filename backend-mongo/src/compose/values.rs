@@ -2,14 +2,15 @@
 //! that changes of the same shape share.
 
 use mongodb::bson::error::Error as BsonError;
-use mongodb::bson::{Bson, Document, RawDocumentBuf};
+use mongodb::bson::raw::CStr;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, cstr};
 use sync_tracker_core::{Arm, Change, EchoesOp, FactOp, RemoteDemand, RemoteVersion, Shape};
 
 use crate::expression::literal;
 use crate::value::{change_id, version_parts, whole};
 
 /// Where an update of many records has the values of the one that it is at.
-pub(crate) const ITEM: &str = "item";
+pub(crate) const ITEM: &CStr = cstr!("item");
 
 /// How a value of an arm is got; null if the arm has none.
 type Get = fn(&Arm) -> Bson;
@@ -90,7 +91,7 @@ impl<'a> Values<'a> {
             None => literal(param.of(self.change)),
             Some(Params(params)) => {
                 params.push(param);
-                format!("${ITEM}.{}", name(params.len() - 1)).into()
+                format!("${}.{}", ITEM.as_str(), name(params.len() - 1)).into()
             }
         }
     }
