@@ -21,17 +21,12 @@ use sync_tracker_redis::{RedisOptions, RedisStore};
 use tokio::task::JoinSet;
 
 use self::servers::own::OwnServer;
-use self::servers::{three, url_of};
+use self::servers::{begin_to_move, end_to_move, home_of, id_of, three, url_of};
 
 async fn opened(servers: &[OwnServer]) -> RedisStore {
     let options =
         RedisOptions::from_url(&url_of(servers)).unwrap().deadline(Duration::from_secs(5));
     options.open().await.unwrap()
-}
-
-fn id_of(server: &OwnServer) -> String {
-    let Value::BulkString(id) = server.say("CLUSTER MYID") else { panic!() };
-    String::from_utf8(id).unwrap()
 }
 
 fn key(source: &str, id: u64) -> Key {
@@ -47,13 +42,9 @@ async fn a_slot_that_moves_is_followed_and_nothing_is_done_half() {
     for id in 0..20 {
         let _ = store.apply(&key(source, id), &rules::created()).await.unwrap();
     }
-    let Value::Int(slot) = servers[0].say("CLUSTER KEYSLOT sync-tracker:{shop}:r") else {
-        panic!()
-    };
-    let at = usize::try_from(slot / 5461).unwrap().min(2);
+    let (slot, at) = home_of(source, &servers);
     let (from, to) = (&servers[at], &servers[(at + 1) % 3]);
-    to.say(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", id_of(from)));
-    from.say(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", id_of(to)));
+    begin_to_move(slot, from, to);
     let migrate = |name: &str| {
         from.say(&format!("MIGRATE 127.0.0.1 {} {name} 0 5000", to.port));
     };
@@ -74,9 +65,7 @@ async fn a_slot_that_moves_is_followed_and_nothing_is_done_half() {
     assert_eq!(expected, 2, "one of the two calls found the keys apart");
     let record = store.get(&key(source, 1)).await.unwrap().unwrap();
     assert_eq!(record.revision.get(), expected);
-    for server in [to, from] {
-        server.say(&format!("CLUSTER SETSLOT {slot} NODE {}", id_of(to)));
-    }
+    end_to_move(slot, from, to);
     let _ = store.apply(&key(source, 1), &rules::updated()).await.unwrap();
     expected += 1;
     let record = store.get(&key(source, 1)).await.unwrap().unwrap();
@@ -193,8 +182,7 @@ async fn advance(store: RedisStore, source: Source, over: Arc<AtomicBool>, met: 
 /// Moves a slot with all that is in it, while others use it.
 fn move_slot(slot: i64, servers: &[OwnServer], from: usize, to: usize) {
     let (there, here) = (&servers[to], &servers[from]);
-    there.say(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", id_of(here)));
-    here.say(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", id_of(there)));
+    begin_to_move(slot, here, there);
     loop {
         let Value::Array(keys) = here.say(&format!("CLUSTER GETKEYSINSLOT {slot} 1")) else {
             panic!()
@@ -204,7 +192,8 @@ fn move_slot(slot: i64, servers: &[OwnServer], from: usize, to: usize) {
         here.say(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", there.port));
         std::thread::sleep(Duration::from_millis(5));
     }
-    for server in [there, here].into_iter().chain(servers) {
+    end_to_move(slot, here, there);
+    for server in servers {
         server.say(&format!("CLUSTER SETSLOT {slot} NODE {}", id_of(there)));
     }
 }
@@ -229,12 +218,7 @@ async fn slots_that_move_back_and_forth_under_load_lose_nothing_and_count_once()
     }
     let until = Instant::now() + Duration::from_secs(4);
     let mut moves = 0;
-    let mut homes = sources.map(|source| {
-        let mut ask = redis::cmd("CLUSTER");
-        ask.arg("KEYSLOT").arg(format!("sync-tracker:{{{source}}}:r"));
-        let slot: i64 = ask.query(&mut servers[0].connect()).unwrap();
-        (slot, usize::try_from(slot / 5461).unwrap().min(2))
-    });
+    let mut homes = sources.map(|source| home_of(source, &servers));
     while Instant::now() < until {
         for (slot, at) in &mut homes {
             let to = (*at + 1) % 3;
@@ -292,10 +276,7 @@ async fn whatever_is_cut_off_or_falls_silent_anywhere_in_a_cluster_counts_once()
     let url = format!("redis-cluster://{}", hosts.join(","));
     let options = RedisOptions::from_url(&url).unwrap().deadline(Duration::from_millis(400));
     let store = options.open().await.unwrap();
-    let Value::Int(slot) = servers[0].say("CLUSTER KEYSLOT sync-tracker:{shop}:r") else {
-        panic!()
-    };
-    let proxy = &proxies[usize::try_from(slot / 5461).unwrap().min(2)];
+    let proxy = &proxies[home_of("shop", &servers).1];
     let (key, schedule) = (key("shop", 1), RetrySchedule::default());
     let attempts_of = async || {
         let until = Instant::now() + Duration::from_secs(20);
@@ -402,14 +383,8 @@ async fn writes_to_a_cluster_wait_for_replicas_wherever_a_slot_moves() {
     let alone = waiting.apply(&key("shop", 1), &change).await.unwrap_err();
     assert_eq!(alone.kind(), ErrorKind::Unknown, "{alone:?}");
     let (source, stream) = (Source::new("shop").unwrap(), StreamName::new("orders").unwrap());
-    let Value::Int(slot) = servers[0].say("CLUSTER KEYSLOT sync-tracker:{shop}:r") else {
-        panic!()
-    };
-    let at = usize::try_from(slot / 5461).unwrap().min(2);
-    // From now on what is not there yet is asked for elsewhere.
-    let (from, to) = (&servers[at], &servers[(at + 1) % 3]);
-    to.say(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", id_of(from)));
-    from.say(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", id_of(to)));
+    let (slot, at) = home_of("shop", &servers);
+    begin_to_move(slot, &servers[at], &servers[(at + 1) % 3]);
     let late = waiting.reset(&source, &stream, ChangeId::random()).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Unknown, "{late:?}");
     let there = plain.load(&source, &stream).await.unwrap();

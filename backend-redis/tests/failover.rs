@@ -12,8 +12,8 @@ use redis::Value;
 use sync_tracker_core::{Key, SyncStore, rules};
 use sync_tracker_redis::RedisOptions;
 
-use self::servers::own::{OwnServer, Speech};
-use self::servers::{OwnPrefix, Watched, insist, three, url_of};
+use self::servers::own::{OwnServer, Speech, wait_until};
+use self::servers::{OwnPrefix, Watched, home_of, id_of, insist, three, url_of};
 
 fn key(id: u64) -> Key {
     Key::new("shop", "product", id).unwrap()
@@ -29,9 +29,8 @@ async fn sentinel_says_who_the_master_is() {
     assert_eq!(insist(&store, &key(1), &rules::created()).await, 1);
     // What the replica does not have yet would be lost.
     let replica = &watched.replica;
-    while replica.say("EXISTS sync-tracker:{shop}:r") != Value::Int(1) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let is_there = || replica.say("EXISTS sync-tracker:{shop}:r") == Value::Int(1);
+    wait_until("the replica has the record", is_there);
     watched.master.end();
     assert_eq!(insist(&store, &key(1), &rules::updated()).await, 2);
     assert_eq!(replica.say("EXISTS sync-tracker:{shop}:r"), Value::Int(1));
@@ -55,33 +54,27 @@ async fn several_sentinels_are_asked() {
 #[ignore = "needs redis-server"]
 async fn a_replica_of_a_cluster_takes_over() {
     let mut servers = three();
-    let Value::Int(slot) = servers[0].say("CLUSTER KEYSLOT sync-tracker:{shop}:r") else {
-        panic!()
-    };
-    let at = usize::try_from(slot / 5461).unwrap().min(2);
+    let (_, at) = home_of("shop", &servers);
     let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
     let replica = OwnServer::start(&settings);
     replica.say(&format!("CLUSTER MEET 127.0.0.1 {}", servers[at].port));
-    let Value::BulkString(id) = servers[at].say("CLUSTER MYID") else { panic!() };
-    let id = String::from_utf8(id).unwrap();
-    loop {
+    let id = id_of(&servers[at]);
+    wait_until("the replica knows all", || {
         let Value::BulkString(nodes) = replica.say("CLUSTER NODES") else { panic!() };
         let known = String::from_utf8(nodes).unwrap();
         let is_known = |line: &str| line.starts_with(&id) && line.contains("master");
-        if known.lines().filter(|line| line.contains("connected")).count() == 4
+        known.lines().filter(|line| line.contains("connected")).count() == 4
             && known.lines().any(is_known)
-        {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    });
     replica.say(&format!("CLUSTER REPLICATE {id}"));
     replica.wait_for_master();
     let options =
         RedisOptions::from_url(&url_of(&servers)).unwrap().deadline(Duration::from_secs(5));
     let store = options.open().await.unwrap();
     assert_eq!(insist(&store, &key(1), &rules::created()).await, 1);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // What the replica does not have yet would be lost.
+    let has_all = || replica.say("DBSIZE") == servers[at].say("DBSIZE");
+    wait_until("the replica has the record", has_all);
     servers[at].end();
     assert_eq!(insist(&store, &key(1), &rules::updated()).await, 2);
     assert_eq!(insist(&store, &key(2), &rules::created()).await, 1);

@@ -16,7 +16,7 @@ use sync_tracker_redis::{RedisOptions, RedisStore};
 
 use self::servers::own::{OwnServer, Speech, wait_until};
 use self::servers::tls::{Authority, certify, pass, trusted, trusting};
-use self::servers::{Watched, insist, three_by, url_of};
+use self::servers::{Watched, begin_to_move, end_to_move, home_of, insist, three_by, url_of};
 
 fn key(source: &str) -> Key {
     Key::new(source, "product", 1).unwrap()
@@ -114,16 +114,10 @@ async fn over_tls_every_server_of_a_cluster_is_found_and_followed() {
     assert_eq!(store.durability().await.unwrap().power_loss, Survival::MayBeLost);
 
     // A slot that nobody has used goes to the next server, which the first says of itself.
-    let Value::Int(slot) = servers[0].say("CLUSTER KEYSLOT sync-tracker:{moved}:r") else {
-        panic!()
-    };
-    let at = usize::try_from(slot / 5461).unwrap().min(2);
+    let (slot, at) = home_of("moved", &servers);
     let (from, to) = (&servers[at], &servers[(at + 1) % 3]);
-    let Value::BulkString(id) = to.say("CLUSTER MYID") else { panic!() };
-    let id = String::from_utf8(id).unwrap();
-    for server in [to, from] {
-        server.say(&format!("CLUSTER SETSLOT {slot} NODE {id}"));
-    }
+    begin_to_move(slot, from, to);
+    end_to_move(slot, from, to);
     assert!(store.apply(&key("moved"), &rules::created()).await.unwrap().is_applied());
     assert_eq!(to.say("EXISTS sync-tracker:{moved}:r"), Value::Int(1));
     assert_eq!(store.verify().await.unwrap(), []);

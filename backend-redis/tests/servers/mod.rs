@@ -158,6 +158,33 @@ pub(crate) fn three_by(speech: &Speech) -> Vec<OwnServer> {
     servers
 }
 
+/// The slot of a source, and which of three servers has it.
+pub(crate) fn home_of(source: &str, servers: &[OwnServer]) -> (i64, usize) {
+    let asked = servers[0].say(&format!("CLUSTER KEYSLOT sync-tracker:{{{source}}}:r"));
+    let Value::Int(slot) = asked else { panic!("{asked:?}") };
+    (slot, usize::try_from(slot / 5461).expect("a slot").min(2))
+}
+
+/// What other servers of its cluster call a server.
+pub(crate) fn id_of(server: &OwnServer) -> String {
+    let Value::BulkString(id) = server.say("CLUSTER MYID") else { panic!("no id") };
+    String::from_utf8(id).expect("text")
+}
+
+/// From now on what is not there yet is asked for elsewhere.
+pub(crate) fn begin_to_move(slot: i64, from: &OwnServer, to: &OwnServer) {
+    to.say(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", id_of(from)));
+    from.say(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", id_of(to)));
+}
+
+/// The slot has moved. Whom it moves to has to know first, and by what was begun: else the other one
+/// may take it back.
+pub(crate) fn end_to_move(slot: i64, from: &OwnServer, to: &OwnServer) {
+    for server in [to, from] {
+        server.say(&format!("CLUSTER SETSLOT {slot} NODE {}", id_of(to)));
+    }
+}
+
 fn hosts(servers: &[OwnServer]) -> String {
     let hosts: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
     hosts.join(",")

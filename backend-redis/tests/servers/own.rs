@@ -126,11 +126,15 @@ impl OwnServer {
         replica
     }
 
-    /// Waits until it has what its master has.
+    /// Waits until it has what its master has. A Sentinel that makes a server a replica ends its
+    /// connections.
     pub(crate) fn wait_for_master(&self) {
-        wait_until("the server is a replica", || {
-            let redis::Value::BulkString(info) = self.say("INFO replication") else { return false };
-            String::from_utf8_lossy(&info).contains("master_link_status:up")
+        wait_until("the server is a replica", || match self.try_say("INFO replication") {
+            Ok(redis::Value::BulkString(info)) => {
+                String::from_utf8_lossy(&info).contains("master_link_status:up")
+            }
+            Ok(answer) => panic!("{answer:?}"),
+            Err(_) => false,
         });
     }
 
@@ -149,7 +153,11 @@ impl OwnServer {
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        Client::open(self.url()).expect("a URL").get_connection().expect("a connection")
+        self.try_connect().expect("a connection")
+    }
+
+    fn try_connect(&self) -> RedisResult<Connection> {
+        Client::open(self.url()).expect("a URL").get_connection()
     }
 
     /// Sends a command of words.
@@ -157,14 +165,14 @@ impl OwnServer {
         self.try_say(words).expect("an answer")
     }
 
-    /// The same, where the server may refuse it.
+    /// The same, where the server may refuse it or end the connection.
     pub(crate) fn try_say(&self, words: &str) -> RedisResult<redis::Value> {
         let mut words = words.split(' ');
         let mut command = redis::cmd(words.next().unwrap_or_default());
         words.for_each(|word| {
             command.arg(word);
         });
-        command.query(&mut self.connect())
+        command.query(&mut self.try_connect()?)
     }
 
     /// Ends the server as by power, and starts it again on what it kept.
