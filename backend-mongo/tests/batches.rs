@@ -1,5 +1,5 @@
-//! A batch is two round trips, or four if it makes records, and each item has its own outcome: whoever else writes, and whatever
-//! gets lost.
+//! A batch is two round trips, or four if it makes records, and each item has its own outcome:
+//! whoever else writes, and whatever gets lost.
 
 #![allow(clippy::unwrap_used)] // what tests call is part of them
 
@@ -120,29 +120,97 @@ async fn batches_that_cross_know_what_each_of_them_did() {
     assert_eq!(store.verify().await.unwrap(), []);
 }
 
+/// What becomes of changes of which the last read of the batch waits, until record 5 was written
+/// and is removed, and something else is done.
+async fn with_a_removal_before_the_read<F: Future<Output = ()>>(
+    database: &OwnDatabase,
+    items: Vec<(Key, Change)>,
+    trips: u64,
+    meanwhile: impl FnOnce(MongoStore) -> F,
+) -> Vec<Result<Outcome, ErrorKind>> {
+    let (store, proxy) = proxied(database).await;
+    let others = direct(database).await;
+    let before = others.get(&key(5)).await.unwrap();
+    let wait = WireFault::Delay(Duration::from_secs(1));
+    let late = proxy.arm(wait, Direction::ToServer, Trigger::Nth(trips));
+    let batch = tokio::spawn(async move { store.apply_many(&items).await });
+    while others.get(&key(5)).await.unwrap() == before {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(others.remove(&key(5), &Guard::default()).await.unwrap(), Removal::Removed);
+    meanwhile(others).await;
+    let outcomes = batch.await.unwrap();
+    assert_eq!(late.fired(), 1);
+    outcomes.into_iter().map(|outcome| outcome.map_err(|error| error.kind())).collect()
+}
+
+/// All are applied but for these, of which that is not known.
+fn assert_unknown(outcomes: &[Result<Outcome, ErrorKind>], unknown: &[usize]) {
+    for (id, outcome) in outcomes.iter().enumerate() {
+        match outcome {
+            Ok(outcome) => assert!(outcome.is_applied() && !unknown.contains(&id), "{id}"),
+            Err(kind) => assert!(*kind == ErrorKind::Unknown && unknown.contains(&id), "{id}"),
+        }
+    }
+}
+
+async fn revision_of(store: &MongoStore, id: usize) -> Option<u64> {
+    store.get(&key(id)).await.unwrap().map(|record| record.revision.get())
+}
+
 #[tokio::test]
 #[ignore = "needs SYNC_TRACKER_MONGO_URL"]
 async fn a_record_that_is_removed_before_a_batch_reads_it_is_not_made_again() {
     let database = OwnDatabase::new();
-    let (store, proxy) = proxied(&database).await;
-    let others = direct(&database).await;
+    let store = direct(&database).await;
     outcomes(&store, &each(0..10, rules::created)).await;
-    // The update passes, the read waits.
-    let wait = WireFault::Delay(Duration::from_secs(1));
-    let late = proxy.arm(wait, Direction::ToServer, Trigger::Nth(2));
-    let batch = tokio::spawn(async move { store.apply_many(&each(0..10, rules::updated)).await });
-    while others.get(&key(5)).await.unwrap().unwrap().revision.get() < 2 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(others.remove(&key(5), &Guard::default()).await.unwrap(), Removal::Removed);
-    for (outcome, id) in batch.await.unwrap().into_iter().zip(0..) {
-        match outcome {
-            Ok(outcome) => assert!(outcome.is_applied() && id != 5, "{id}: {outcome:?}"),
-            Err(error) => assert_eq!((error.kind(), id), (ErrorKind::Unknown, 5), "{error:?}"),
-        }
-    }
-    assert_eq!(late.fired(), 1);
-    assert_eq!(others.get(&key(5)).await.unwrap(), None);
+    let items = each(0..10, rules::updated);
+    let nothing = |_| async {};
+    let outcomes = with_a_removal_before_the_read(&database, items, 2, nothing).await;
+    assert_unknown(&outcomes, &[5]);
+    assert_eq!(revision_of(&store, 5).await, None);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn a_record_that_is_made_and_removed_before_a_batch_reads_it_is_not_made_again() {
+    let database = OwnDatabase::new();
+    let store = direct(&database).await;
+    let items = each(0..10, rules::created);
+    let nothing = |_| async {};
+    let outcomes = with_a_removal_before_the_read(&database, items, 4, nothing).await;
+    assert_unknown(&outcomes, &[5]);
+    assert_eq!(revision_of(&store, 5).await, None);
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn records_that_come_before_a_batch_reads_do_not_hide_one_that_went() {
+    let database = OwnDatabase::new();
+    let store = direct(&database).await;
+    outcomes(&store, &each(0..10, rules::created)).await;
+    let items = each(0..11, rules::updated);
+    let make = |others: MongoStore| async move {
+        outcomes(&others, &each([10], rules::created)).await;
+    };
+    let outcomes = with_a_removal_before_the_read(&database, items, 2, make).await;
+    assert_unknown(&outcomes, &[5, 10]);
+    assert_eq!((revision_of(&store, 5).await, revision_of(&store, 10).await), (None, Some(1)));
+}
+
+#[tokio::test]
+#[ignore = "needs SYNC_TRACKER_MONGO_URL"]
+async fn a_change_of_a_batch_does_not_reach_two_records_of_a_key() {
+    let database = OwnDatabase::new();
+    let store = direct(&database).await;
+    outcomes(&store, &each(0..10, rules::created)).await;
+    let items = each(0..10, rules::updated);
+    let make_again = |others: MongoStore| async move {
+        outcomes(&others, &each([5], rules::created)).await;
+    };
+    let outcomes = with_a_removal_before_the_read(&database, items, 2, make_again).await;
+    assert_unknown(&outcomes, &[5]);
+    assert_eq!(revision_of(&store, 5).await, Some(1));
 }
 
 #[tokio::test]

@@ -48,8 +48,8 @@ pub(super) struct Load<'a> {
 pub(super) struct Written {
     /// Why statements were not carried out to the end, by their places.
     refused: HashMap<usize, Error>,
-    /// How many records there were, and are now.
-    pub(super) records: usize,
+    /// How many changes the others applied.
+    pub(super) applied: usize,
 }
 
 /// An item, and the values of its change.
@@ -192,8 +192,11 @@ impl Written {
             let place = place.try_into().map_err(|_| unexpected())?;
             refused.insert(place, error::of_item(item)?);
         }
-        let records = answer.get_i32("n").map_err(|_| unexpected())?;
-        Ok(Self { refused, records: records.try_into().map_err(|_| unexpected())? })
+        // A change that is not applied leaves its record as it was.
+        let changed = answer.get_i32("nModified").map_err(|_| unexpected())?;
+        let changed: usize = changed.try_into().map_err(|_| unexpected())?;
+        let made = answer.get_array("upserted").map_or(0, Vec::len);
+        Ok(Self { refused, applied: changed + made })
     }
 
     pub(super) fn refused(&self, statement: usize) -> Option<&Error> {

@@ -5,12 +5,20 @@ use mongodb::bson::{Document, RawArrayBuf, RawDocumentBuf, cstr, doc, rawdoc};
 use sync_tracker_core::{ChangeId, Result};
 
 use super::load::{Valued, encoded, kinds, parts, valued};
-use super::{Answers, Found, Item, LARGEST, LARGEST_BYTES, Open};
+use super::{Answers, Found, Item, LARGEST, LARGEST_BYTES, Open, perhaps_applied};
 use crate::compose::{ITEM, Shared, Write, compose_made};
 use crate::error::{self, Effect};
 use crate::server::Failed;
 use crate::store::MongoStore;
 use crate::value;
+
+/// Which records were there after a command that makes them.
+#[derive(Clone, Copy)]
+enum Made {
+    All,
+    /// Perhaps none.
+    Some,
+}
 
 impl MongoStore {
     pub(super) async fn make_all<'a>(
@@ -49,24 +57,24 @@ impl MongoStore {
         answers: &mut Answers,
     ) {
         let items: Vec<_> = part.iter().map(|it| it.item).collect();
-        let found = match self.make_records(part, &made.pipeline).await {
-            Ok(()) => self.read_back(&items, call).await,
+        let made = match self.make_records(part, &made.pipeline).await {
+            Ok(made) => self.read_back(&items, call).await.map(|found| (made, found)),
             Err(failed) => Err(failed),
         };
-        let mut found = match found {
-            Ok(found) => found,
+        let (made, mut found) = match made {
+            Ok(made) => made,
             Err(failed) => return answers.fail(&items, &failed),
         };
         for item in items {
-            match found.of(item) {
-                Found::Told(outcome) => answers.note(item, Ok(*outcome)),
-                Found::Applicable | Found::Absent => open.applicable.push(item),
+            match (found.of(item), made) {
+                (Found::Told(outcome), _) => answers.note(item, Ok(*outcome)),
+                (Found::Absent, Made::All) => answers.note(item, Err(perhaps_applied())),
+                (Found::Absent, Made::Some) | (Found::Applicable, _) => open.applicable.push(item),
             }
         }
     }
 
-    /// Makes records. If the server refuses, some may be there nevertheless.
-    async fn make_records(&self, members: Vec<Valued<'_>>, pipeline: &[Document]) -> Result<()> {
+    async fn make_records(&self, members: Vec<Valued<'_>>, pipeline: &[Document]) -> Result<Made> {
         let mut documents = RawArrayBuf::new();
         for Valued { item, values } in members {
             let mut document = encoded(&doc! { "_id": value::key(item.key) })?;
@@ -98,9 +106,9 @@ impl MongoStore {
         let make = async move { database.run_raw_command(command).await };
         match self.run(Effect::Write, make).await {
             Ok(answer) if answer.contains_key("writeConcernError") => Err(error::unacknowledged()),
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Made::All),
             // Of an external id that is taken, or since the user may not do this.
-            Err(Failed::Refused(cause)) if error::is_refusal(&cause) => Ok(()),
+            Err(Failed::Refused(cause)) if error::is_refusal(&cause) => Ok(Made::Some),
             Err(failed) => Err(failed.into_error(Effect::Write)),
         }
     }

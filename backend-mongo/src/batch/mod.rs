@@ -141,32 +141,32 @@ impl MongoStore {
             Ok(found) => found,
             Err(failed) => return answers.fail(&items, &failed),
         };
-        // Else one of them was removed meanwhile, and may have been changed before.
-        let were_absent = found.len() >= written.records;
+        let mut seen = Vec::new();
+        let mut noted = 0;
         for (place, statement) in statements.iter().enumerate() {
             let refused = written.refused(place);
             for item in &statement.items {
-                match (found.of(*item), refused) {
-                    (Found::Told(outcome), _) if outcome.is_applied() => {
-                        answers.note(*item, Ok(*outcome));
-                    }
-                    (_, Some(_)) if statement.is_shared => open.refused.push(*item),
-                    // Alone it may pass, or is told who has its external id.
-                    (_, Some(error)) if error.is_retryable() => open.applicable.push(*item),
-                    (_, Some(error)) => answers.note(*item, Err(copy(error))),
-                    (Found::Told(outcome), None) => answers.note(*item, Ok(*outcome)),
-                    (Found::Applicable, None) => open.applicable.push(*item),
-                    (Found::Absent, None) if !makes_record(item.change) => {
-                        answers.note(*item, Ok(item.refused_without_record()));
-                    }
-                    (Found::Absent, None) if statement.is_shared && were_absent => {
-                        open.absent.push(*item);
-                    }
-                    (Found::Absent, None) => {
-                        let message = "the record was removed before it could be read";
-                        answers.note(*item, Err(error::error(ErrorKind::Unknown, message)));
-                    }
+                let found = found.of(*item);
+                noted += usize::from(refused.is_none() && found.is_noted());
+                seen.push((*item, found, refused, statement.is_shared));
+            }
+        }
+        // Else a record that was changed is removed by now, or others changed it many times.
+        let is_all_told = noted >= written.applied;
+        for (item, found, refused, is_shared) in seen {
+            match (found, refused) {
+                (Found::Told(outcome), _) if outcome.is_applied() => {
+                    answers.note(item, Ok(*outcome));
                 }
+                (_, Some(_)) if is_shared => open.refused.push(item),
+                // Alone it may pass, or is told who has its external id.
+                (_, Some(error)) if error.is_retryable() => open.applicable.push(item),
+                (_, Some(error)) => answers.note(item, Err(copy(error))),
+                (_, None) if !is_all_told => answers.note(item, Err(perhaps_applied())),
+                (Found::Told(outcome), None) => answers.note(item, Ok(*outcome)),
+                (Found::Applicable, None) => open.applicable.push(item),
+                (Found::Absent, None) if makes_record(item.change) => open.absent.push(item),
+                (Found::Absent, None) => answers.note(item, Ok(item.refused_without_record())),
             }
         }
     }
@@ -224,6 +224,11 @@ impl Answers {
     }
 }
 
+/// Of what no record tells.
+fn perhaps_applied() -> Error {
+    error::error(ErrorKind::Unknown, "the record was removed or changed before it could be read")
+}
+
 /// The same for another item.
 fn copy(error: &Error) -> Error {
     Error::new(error.kind(), error.to_string())
@@ -240,11 +245,15 @@ enum Found {
     Absent,
 }
 
-impl ReadBack {
-    fn len(&self) -> usize {
-        self.0.len()
+impl Found {
+    /// Whether the record tells that this very call applied the change.
+    fn is_noted(&self) -> bool {
+        let Self::Told(outcome) = self else { return false };
+        matches!(&**outcome, Outcome::Applied(Applied { replayed: false, .. }))
     }
+}
 
+impl ReadBack {
     fn of(&mut self, item: Item<'_>) -> Found {
         let Some((now, noted, record)) = self.0.remove(item.key) else { return Found::Absent };
         let told = match noted {
