@@ -5,8 +5,6 @@
 #[path = "mongo/mod.rs"]
 mod mongo;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -186,10 +184,7 @@ async fn a_user_who_may_not_write_is_told_so_without_his_password() {
         let user = doc! { "createUser": user, "pwd": "hunter2", "roles": roles.as_slice() };
         server.say(user).await;
     }
-    let key_file = server.directory().join("key");
-    fs::write(&key_file, "c2VjcmV0IG9mIHRoaXMgdGVzdA==").unwrap();
-    fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
-    server.restart(&["--auth", "--keyFile", key_file.to_str().unwrap()]);
+    server.ask_for_passwords();
     let opened = async |user: &str, password: &str| {
         let port = server.port;
         let url = format!(

@@ -1,6 +1,7 @@
 //! Servers of a test's own, for what others must not notice.
 
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -97,6 +98,14 @@ impl OwnServer {
         self.end();
         self.child = run(&self.directory, self.port, arguments);
         self.wait();
+    }
+
+    /// Starts the server again. From now on users may do what their roles allow, and no others.
+    pub(crate) fn ask_for_passwords(&mut self) {
+        let file = self.directory.join("key");
+        fs::write(&file, "c2VjcmV0IG9mIHRoaXMgdGVzdA==").expect("the file is written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+        self.restart(&["--auth", "--keyFile", file.to_str().expect("a name")]);
     }
 
     fn wait(&self) {
