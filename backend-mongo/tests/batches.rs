@@ -318,9 +318,13 @@ async fn whoever_is_refused_an_external_id_stops_no_other_of_its_statement() {
     for first in [0, 300] {
         let taken = first + 150;
         assert!(store.apply(&key(1_000 + first), &bind(taken)).await.unwrap().is_applied());
-        let items: Vec<_> = (first..first + 300).map(|id| (key(id), bind(id))).collect();
-        for (id, outcome) in (first..).zip(outcomes(&store, &items).await) {
-            assert_eq!(outcome.is_applied(), id != taken, "{id}: {outcome:?}");
+        let mut items: Vec<_> = (first..first + 300).map(|id| (key(id), bind(id))).collect();
+        // Others of the same command that are refused, which is told of them.
+        items.extend(each([1_000, 1_300], rules::restored));
+        let told = outcomes(&store, &items).await;
+        for ((key, _), outcome) in items.iter().zip(told) {
+            let refused = [taken, 1_000, 1_300].map(self::key);
+            assert_eq!(outcome.is_applied(), !refused.contains(key), "{key:?}: {outcome:?}");
         }
     }
     assert_eq!(store.verify().await.unwrap(), []);
