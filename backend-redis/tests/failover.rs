@@ -63,7 +63,7 @@ async fn a_replica_of_a_cluster_takes_over() {
         let Value::BulkString(nodes) = replica.say("CLUSTER NODES") else { panic!() };
         let known = String::from_utf8(nodes).unwrap();
         let is_known = |line: &str| line.starts_with(&id) && line.contains("master");
-        known.lines().filter(|line| line.contains("connected")).count() == 4
+        known.lines().filter(|line| line.contains(" connected")).count() == 4
             && known.lines().any(is_known)
     });
     replica.say(&format!("CLUSTER REPLICATE {id}"));
