@@ -9,15 +9,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Postgres, Row, Transaction};
 use sync_tracker_core::rules::{self, MarkSynced, Success};
 use sync_tracker_core::{
     Change, ChangeId, ClaimId, ClaimRequest, ExternalId, Key, Millis, Source, SyncStore,
+    TransactionalStore,
 };
 use sync_tracker_postgres::{PostgresOptions, PostgresStore};
 use tokio::sync::Barrier;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use self::postgres::{OwnSchema, url};
 
@@ -55,10 +56,10 @@ struct OwnDatabase {
 }
 
 impl OwnDatabase {
-    async fn new() -> Self {
+    async fn new(of: &str) -> Self {
         let options: PgConnectOptions = url().parse().unwrap();
         let mut admin = options.connect().await.unwrap();
-        let name = format!("test_contention_{}", std::process::id());
+        let name = format!("test_{of}_{}", std::process::id());
         let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
         sqlx::raw_sql(create).execute(&mut admin).await.unwrap();
         Self { options: options.database(&name), name, admin }
@@ -78,6 +79,19 @@ impl OwnDatabase {
         }
     }
 
+    /// Waits until a connection waits for that of this process, and tells its process.
+    async fn waiter_for(&mut self, process: i32) -> i32 {
+        let text = "SELECT pid FROM pg_stat_activity \
+                    WHERE datname = $1 AND $2 = ANY (pg_blocking_pids(pid))";
+        loop {
+            let waiter = sqlx::query(text).bind(&self.name).bind(process);
+            if let Some(row) = waiter.fetch_optional(&mut self.admin).await.unwrap() {
+                return row.get(0);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     async fn remove(mut self) {
         let remove = AssertSqlSafe(format!("DROP DATABASE {}", self.name));
         sqlx::raw_sql(remove).execute(&mut self.admin).await.unwrap();
@@ -89,7 +103,7 @@ impl OwnDatabase {
 async fn batches_of_the_same_records_in_any_order_never_deadlock() {
     const RECORDS: usize = 5_000;
     const BATCHES: usize = 10;
-    let mut database = OwnDatabase::new().await;
+    let mut database = OwnDatabase::new("contention").await;
     let store = open(&database.options, "ledger").await;
     let mut writers = JoinSet::new();
     for writer in 0..WORKERS {
@@ -120,6 +134,66 @@ async fn batches_of_the_same_records_in_any_order_never_deadlock() {
     database.remove().await;
     assert_eq!(deadlocks, 0);
     assert!(wrong.as_ref().unwrap().is_empty(), "{wrong:?}");
+}
+
+/// Updates that are sent as one statement.
+fn updating(store: &Arc<PostgresStore>, numbers: [usize; 3]) -> JoinHandle<()> {
+    let store = Arc::clone(store);
+    tokio::spawn(async move {
+        let items = numbers.map(|number| (key(number), rules::updated()));
+        for outcome in store.apply_many(&items).await {
+            assert!(outcome.unwrap().is_applied());
+        }
+    })
+}
+
+/// A transaction of somebody else that holds a record.
+struct Holder {
+    transaction: Transaction<'static, Postgres>,
+    process: i32,
+}
+
+impl Holder {
+    async fn of(number: usize, store: &PostgresStore, pool: &PgPool) -> Self {
+        let mut transaction = pool.begin().await.unwrap();
+        let outcome = store.apply_in(&mut transaction, &key(number), &rules::updated()).await;
+        assert!(outcome.unwrap().is_applied());
+        let process = sqlx::query("SELECT pg_backend_pid()").fetch_one(&mut *transaction);
+        let process = process.await.unwrap().get(0);
+        Self { transaction, process }
+    }
+}
+
+/// An insertion waits for whoever updates the record that it meets, and so it does if that record
+/// was not there when its statement began.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs SYNC_TRACKER_POSTGRES_URL"]
+async fn batches_that_make_records_and_meet_new_ones_never_deadlock() {
+    let mut database = OwnDatabase::new("making").await;
+    let store = open(&database.options, "ledger").await;
+    let pool = PgPool::connect_with(database.options.clone()).await.unwrap();
+    assert!(store.apply(&key(2), &rules::updated()).await.unwrap().is_applied());
+    // The first batch begins without record 4, and waits for record 2.
+    let two = Holder::of(2, &store, &pool).await;
+    let first = updating(&store, [2, 3, 4]);
+    database.waiter_for(two.process).await;
+    assert!(store.apply(&key(4), &rules::updated()).await.unwrap().is_applied());
+    // The second begins with record 4, and waits to make record 1.
+    let one = Holder::of(1, &store, &pool).await;
+    let second = updating(&store, [1, 3, 4]);
+    let waiter = database.waiter_for(one.process).await;
+    // The first makes record 3 and meets record 4.
+    two.transaction.commit().await.unwrap();
+    database.waiter_for(waiter).await;
+    // The second makes record 1 and meets record 3.
+    one.transaction.commit().await.unwrap();
+    first.await.unwrap();
+    second.await.unwrap();
+    pool.close().await;
+    drop(store);
+    let deadlocks = database.deadlocks().await;
+    database.remove().await;
+    assert_eq!(deadlocks, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

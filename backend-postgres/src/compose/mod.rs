@@ -5,9 +5,9 @@
 //!
 //! - `d`: the records as they are, locked, with the store's time read under the lock, the arm that
 //!   holds (-1: applied before, -2: none), and whether the ids that would be held are free;
-//! - `u`: those that are changed;
 //! - `n`: those that are made, if an arm holds on a key without record. An insertion that meets
-//!   another one does nothing, and gives no row: the statement is sent again.
+//!   another one does nothing, and gives no row: the statement is sent again;
+//! - `u`: those that are changed.
 //!
 //! The answer is a row per record; [`State`] says what became of it. No row: absent, or met by
 //! another insertion.
@@ -186,10 +186,10 @@ pub(crate) fn compose(change: &Change, target: Target) -> Composed {
          SELECT l.*, {clock} AS now FROM (\n{rows}\n) l{order} OFFSET 0\n\
          ) o OFFSET 0) o OFFSET 0) o)"
     );
-    text.push_str(&written(target, &drafts));
     if let Some(draft) = &made {
         text.push_str(&inserted(target, draft));
     }
+    text.push_str(&written(target, &drafts));
     text.push_str(&answer(target, made.as_ref()));
     Composed { text, params: params.params, may_create: made.is_some() }
 }
@@ -265,20 +265,25 @@ fn inserted(target: Target, draft: &Draft) -> String {
     )
 }
 
+/// The server carries out `n` and `u` in the order in which the answer reads them. Updates come last,
+/// by whoever has nothing more to wait for: an insertion waits until they are committed, if it meets
+/// their record.
 fn answer(target: Target, made: Option<&Draft>) -> String {
-    let mut answer = format!(
-        "\nSELECT 0 AS state, u.ord, u.now, {} FROM u \
+    let mut answer = "\n".to_owned();
+    if let Some(draft) = made {
+        let state = draft.hold_if_new();
+        let columns = sent_of("n");
+        // What is new tells no place, but its key does.
+        let _ = write!(answer, "SELECT {state}, 0, n.created_at, {columns} FROM n UNION ALL ");
+    }
+    let _ = write!(
+        answer,
+        "SELECT 0, u.ord, u.now, {} FROM u \
          UNION ALL SELECT CASE WHEN d.arm = -1 THEN 1 ELSE 2 END, d.ord, d.now, {} FROM d \
          WHERE NOT d.ok",
         sent_of("u"),
         sent_of("d"),
     );
-    if let Some(draft) = made {
-        let state = draft.hold_if_new();
-        let columns = sent_of("n");
-        // What is new tells no place, but its key does.
-        let _ = write!(answer, " UNION ALL SELECT {state}, 0, n.created_at, {columns} FROM n");
-    }
     if matches!(target, Target::Claim(_)) {
         let columns = sent_of("m");
         let _ = write!(answer, " UNION ALL SELECT 4, 0, 0, {columns} FROM m");
