@@ -72,7 +72,9 @@ impl Statements {
         let columns = sent_of("r");
         let now = clock("$1");
         let file = |file: &str| text(&file.replace("{clock}", &now));
-        // The holder, of which there is one; else the tombstone that was deleted last.
+        // The holder, of which there is one; else the tombstone that was deleted last. What is kept
+        // back by OFFSET is done in this order: the server could also think that the source has few
+        // records, and look for the id of each.
         let carrier = |id: &str| {
             format!(
                 "SELECT r.* FROM ( \
@@ -80,8 +82,8 @@ impl Statements {
                  AND h.external_id = {id} \
                  UNION ALL SELECT f.entity_id FROM {{former_ids}} f WHERE f.source = $1 \
                  AND f.entity_type = $2 AND f.external_id = {id}) c \
-                 JOIN {{records}} r ON r.source = $1 AND r.entity_type = $2 \
-                 AND r.entity_id = c.entity_id \
+                 CROSS JOIN LATERAL (SELECT r.* FROM {{records}} r WHERE r.source = $1 \
+                 AND r.entity_type = $2 AND r.entity_id = c.entity_id OFFSET 0) r \
                  ORDER BY r.status = 5, r.deleted_at DESC NULLS LAST, r.entity_id LIMIT 1"
             )
         };
