@@ -7,7 +7,7 @@ mod postgres;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, ConnectOptions, Postgres, Row, Transaction};
@@ -83,13 +83,15 @@ impl OwnDatabase {
     async fn waiter_for(&mut self, process: i32) -> i32 {
         let text = "SELECT pid FROM pg_stat_activity \
                     WHERE datname = $1 AND $2 = ANY (pg_blocking_pids(pid))";
-        loop {
+        let until = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < until {
             let waiter = sqlx::query(text).bind(&self.name).bind(process);
             if let Some(row) = waiter.fetch_optional(&mut self.admin).await.unwrap() {
                 return row.get(0);
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        panic!("nobody waits for it")
     }
 
     async fn remove(mut self) {
